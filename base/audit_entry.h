@@ -1,0 +1,58 @@
+#pragma once
+// What a change of state must bring with it: its audit entry. The journal takes no change without one, so a change that
+// is not logged does not compile. Who writes entries, and in which form, is the audit folder's business; it is handed
+// the journal's own database inside the journal's own transaction, so that state and entry exist together or not at all.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/sqlite.h"
+#include "base/types.h"
+
+namespace tpf {
+
+enum class AuditKind {
+    start, stop, configuration, key_event, received, duplicate, held, claimed, pseudonymised, forwarded, delivered,
+    quarantined, retried, discarded, receipt_refused, removed, operator_action,
+};
+[[nodiscard]] std::string_view to_string(AuditKind kind) noexcept;
+
+/// One entry. Fields never hold an identity number, a pseudonym, a contact person's data, or anything that could be
+/// tested offline against a guess of them; digests of whole messages are allowed.
+class AuditEntry {
+  public:
+    /// `actor`: "tpfd" for what the service does by itself, the operator's user name for what a person asked for.
+    AuditEntry(AuditKind kind, std::string actor) : kind_(kind), actor_(std::move(actor)) {}
+    AuditEntry& message(const SpoolId& id) { message_ = id; return *this; }
+    AuditEntry& with(std::string_view name, std::string_view value) { fields_.emplace_back(name, value); return *this; }
+    AuditEntry& with(std::string_view name, std::uint64_t value) { return with(name, std::to_string(value)); }
+
+    [[nodiscard]] AuditKind kind() const noexcept { return kind_; }
+    [[nodiscard]] const std::string& actor() const noexcept { return actor_; }
+    [[nodiscard]] const std::optional<SpoolId>& message() const noexcept { return message_; }
+    [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& fields() const noexcept { return fields_; }
+
+  private:
+    AuditKind kind_;
+    std::string actor_;
+    std::optional<SpoolId> message_;
+    std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+/// Writes entries into a database that somebody else opened. Called inside that database's open transaction, by one
+/// thread at a time. An error means that the transaction must not commit.
+class AuditSink {
+  public:
+    virtual ~AuditSink() = default;
+    /// Creates what it needs; called once, before anything else.
+    [[nodiscard]] virtual Status prepare(sqlite::Database& db) = 0;
+    [[nodiscard]] virtual Status append(sqlite::Database& db, const AuditEntry& entry, UtcTime time) = 0;
+};
+
+}  // namespace tpf

@@ -1,0 +1,44 @@
+#pragma once
+// The operator's log: one line per event on standard error (or, under systemd, to the journal with its fields).
+// Texts are constant; what varies goes into fields with a name. Never content of a message: there is no field for it,
+// and identity numbers and keys have no conversion to string.
+//
+// Levels: error = act now; warning = look; info = one line per stage of a message; debug = for developers.
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/types.h"
+
+namespace tpf::log {
+
+enum class Level { debug, info, warning, error };
+
+/// A named value. Names in use: message (spool id), sender, register, code, stage, source, operator, key, persons,
+/// bytes, seconds, path, error, hint.
+struct Field {
+    Field(std::string_view name_, std::string_view value_) : name(name_), value(value_) {}
+    Field(std::string_view name_, const char* value_) : name(name_), value(value_) {}
+    Field(std::string_view name_, const std::string& value_) : name(name_), value(value_) {}
+    Field(std::string_view name_, const SpoolId& id) : name(name_), value(id.view()) {}
+    Field(std::string_view name_, std::uint64_t value_) : name(name_), value(std::to_string(value_)) {}
+    std::string name;
+    std::string value;
+};
+
+/// Called once by each main, before any thread. `program` stands in each line.
+void init(std::string_view program, Level least);
+/// From then on each line says so: "TEST INSTALLATION".
+void set_installation(Installation installation);
+[[nodiscard]] Result<Level> parse_level(std::string_view text);
+
+/// Thread-safe.
+void write(Level level, std::string_view text, std::initializer_list<Field> fields = {});
+inline void debug(std::string_view text, std::initializer_list<Field> fields = {}) { write(Level::debug, text, fields); }
+inline void info(std::string_view text, std::initializer_list<Field> fields = {}) { write(Level::info, text, fields); }
+inline void warning(std::string_view text, std::initializer_list<Field> fields = {}) { write(Level::warning, text, fields); }
+inline void error(std::string_view text, std::initializer_list<Field> fields = {}) { write(Level::error, text, fields); }
+
+}  // namespace tpf::log

@@ -1,0 +1,144 @@
+#include "base/sqlite.h"
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <utility>
+
+namespace tpf::sqlite {
+namespace {
+
+Error sqlite_error(sqlite3* db, int code, std::string_view what) {
+    std::string text(what);
+    text += ": ";
+    text += db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);
+    switch (code & 0xff) {
+        case SQLITE_FULL: return Error(Code::disk_full, text);
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED: return Error(Code::locked, text);
+        default: return Error(Code::journal, text);
+    }
+}
+
+}  // namespace
+
+Statement::~Statement() {
+    if (stmt_ == nullptr) return;
+    sqlite3_reset(stmt_);
+    sqlite3_clear_bindings(stmt_);
+}
+
+// A bind fails only for a wrong index or no memory: both are seen by step(), since the parameter is then NULL in a
+// column that is NOT NULL, or the call itself fails.
+Statement& Statement::bind(int index, std::string_view text) {
+    sqlite3_bind_text64(stmt_, index, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+    return *this;
+}
+Statement& Statement::bind(int index, std::int64_t number) {
+    sqlite3_bind_int64(stmt_, index, number);
+    return *this;
+}
+Statement& Statement::bind_null(int index) {
+    sqlite3_bind_null(stmt_, index);
+    return *this;
+}
+
+Result<bool> Statement::step() {
+    const int code = sqlite3_step(stmt_);
+    if (code == SQLITE_ROW) return true;
+    if (code == SQLITE_DONE) return false;
+    return fail(sqlite_error(sqlite3_db_handle(stmt_), code, sqlite3_sql(stmt_)));
+}
+
+Status Statement::run() {
+    TPF_TRY(const bool row, step());
+    static_cast<void>(row);
+    return ok();
+}
+
+std::string Statement::text(int column) const {
+    const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(stmt_, column));
+    return data == nullptr ? std::string() : std::string(data, static_cast<std::size_t>(sqlite3_column_bytes(stmt_, column)));
+}
+std::optional<std::string> Statement::text_or_null(int column) const {
+    if (is_null(column)) return std::nullopt;
+    return text(column);
+}
+std::int64_t Statement::number(int column) const { return sqlite3_column_int64(stmt_, column); }
+bool Statement::is_null(int column) const { return sqlite3_column_type(stmt_, column) == SQLITE_NULL; }
+
+struct Database::State {
+    sqlite3* db = nullptr;
+    std::map<std::string, sqlite3_stmt*, std::less<>> statements;
+    ~State() {
+        for (const auto& [sql, stmt] : statements) sqlite3_finalize(stmt);
+        if (db != nullptr) sqlite3_close(db);
+    }
+};
+
+Database::Database(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+Database::Database(Database&&) noexcept = default;
+Database& Database::operator=(Database&&) noexcept = default;
+Database::~Database() = default;
+
+Result<Database> Database::open(const std::filesystem::path& path) {
+    auto state = std::make_unique<State>();
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
+    const int code = sqlite3_open_v2(path.c_str(), &state->db, flags, nullptr);
+    if (code != SQLITE_OK) return fail(sqlite_error(state->db, code, "open " + path.string()));
+    sqlite3_extended_result_codes(state->db, 1);
+    Database db(std::move(state));
+    // Exclusive locking keeps the WAL index in memory: no second connection can exist, not even by mistake.
+    TPF_TRY(db.execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                       "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA wal_autocheckpoint=4000;"
+                       "BEGIN IMMEDIATE; COMMIT;"));
+    if (::chmod(path.c_str(), 0600) != 0) return fail(Code::io, "chmod " + path.string());
+    return db;
+}
+
+Status Database::execute(std::string_view sql) {
+    const int code = sqlite3_exec(state_->db, std::string(sql).c_str(), nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) return fail(sqlite_error(state_->db, code, sql));
+    return ok();
+}
+
+Result<Statement> Database::prepare(std::string_view sql) {
+    if (const auto found = state_->statements.find(sql); found != state_->statements.end()) {
+        return Statement(found->second);
+    }
+    sqlite3_stmt* stmt = nullptr;
+    const int code = sqlite3_prepare_v3(state_->db, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT,
+                                        &stmt, nullptr);
+    if (code != SQLITE_OK) return fail(sqlite_error(state_->db, code, sql));
+    state_->statements.emplace(sql, stmt);
+    return Statement(stmt);
+}
+
+std::int64_t Database::last_rowid() const { return sqlite3_last_insert_rowid(state_->db); }
+std::int64_t Database::changes() const { return sqlite3_changes64(state_->db); }
+
+Status Database::check() {
+    TPF_TRY(auto statement, prepare("PRAGMA quick_check(1)"));
+    TPF_TRY(const bool row, statement.step());
+    if (!row || statement.text(0) != "ok") {
+        return fail(Code::journal, "quick_check: " + (row ? statement.text(0) : std::string("no answer")));
+    }
+    return ok();
+}
+
+Result<Transaction> Transaction::begin(Database& db) {
+    TPF_TRY(db.execute("BEGIN IMMEDIATE"));
+    return Transaction(db);
+}
+
+Transaction::~Transaction() {
+    if (db_ != nullptr) static_cast<void>(db_->execute("ROLLBACK").has_value());
+}
+
+Status Transaction::commit() {
+    TPF_TRY(db_->execute("COMMIT"));
+    db_ = nullptr;
+    return ok();
+}
+
+}  // namespace tpf::sqlite

@@ -1,0 +1,118 @@
+#pragma once
+// The keys of the core: which there are, what each may be used for, and the keys themselves. Lives in one folder:
+// keyring.json (public facts) and one encrypted file per private key. Every change is made on disk first (written
+// beside, synced, moved over) and then in memory; a crash leaves the old ring or the new one.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/result.h"
+#include "base/types.h"
+#include "crypto/algorithms.h"
+#include "crypto/hmac.h"
+#include "crypto/rsa.h"
+#include "crypto/signature.h"
+
+namespace tpf::crypto {
+
+enum class KeyKind {
+    message,       ///< RSA, private: opens the TPF layer
+    pseudonym,     ///< 32 bytes, secret: one per register and version
+    signing,       ///< Ed25519, private: the core's signature on messages to a register
+    register_,     ///< RSA, public: what senders seal persons' data for
+    receipt,       ///< Ed25519, public: the register's signature on receipts
+};
+/// prepared: not used yet. active: published and used. accepting: still opens what arrives, no longer published.
+/// retired: refused, kept. destroyed: only its facts are left.
+enum class KeyState { prepared, active, accepting, retired, destroyed };
+[[nodiscard]] std::string_view to_string(KeyKind kind) noexcept;
+[[nodiscard]] std::string_view to_string(KeyState state) noexcept;
+[[nodiscard]] Result<KeyKind> parse_key_kind(std::string_view text);
+
+/// What may be shown of a key.
+struct KeyFacts {
+    KeyId id;
+    KeyKind kind;
+    KeyState state;
+    std::optional<RegisterName> reg;       ///< pseudonym, register_, receipt
+    unsigned version = 0;                  ///< pseudonym: 1, 2, …
+    std::chrono::sys_days valid_from;      ///< inclusive, Norwegian date; message and register_
+    std::chrono::sys_days valid_to;        ///< inclusive
+    KeyPolicy policy = KeyPolicy::modern();  ///< message and register_
+    std::size_t bits = 0;
+    std::string check_value;               ///< 16 hex digits that tell two keys apart; tells nothing of a secret key
+    UtcTime created;
+};
+
+/// Thread-safe. Readers get snapshots that stay valid while they hold them.
+class KeyRing {
+  public:
+    /// Opens `folder`; empty or missing keyring.json is an empty ring. Code::wrong_key when the passphrase does not open
+    /// a file or a file is not the key that the ring names; Code::config for permissions that let others read.
+    [[nodiscard]] static Result<std::unique_ptr<KeyRing>> open(FileSystem& fs, const Path& folder,
+                                                               SecretBytes passphrase);
+    ~KeyRing();
+
+    [[nodiscard]] std::vector<KeyFacts> list() const;
+
+    struct GenerateRequest {
+        KeyKind kind;  ///< message, pseudonym or signing
+        KeyId id;
+        std::optional<RegisterName> reg;
+        unsigned version = 0;
+        std::chrono::sys_days valid_from;
+        std::chrono::sys_days valid_to;
+        KeyPolicy policy = KeyPolicy::modern();
+        std::size_t bits = 3072;
+    };
+    /// Made and active at once. An id, or a pseudonym version, that exists: Code::usage. RSA: seconds.
+    [[nodiscard]] Result<KeyFacts> generate(const GenerateRequest& request, UtcTime now);
+
+    struct ImportRequest {
+        KeyKind kind;  ///< register_ (RSA PEM) or receipt (Ed25519 PEM)
+        KeyId id;
+        RegisterName reg;
+        std::string pem;
+        std::chrono::sys_days valid_from;
+        std::chrono::sys_days valid_to;
+        KeyPolicy policy = KeyPolicy::modern();
+    };
+    [[nodiscard]] Result<KeyFacts> import(const ImportRequest& request, UtcTime now);
+
+    /// A message key that may open what arrives: its unwrapper and policy. Code::unknown_key when there is none of that
+    /// id (of kind message), Code::key_expired when its state no longer accepts.
+    struct MessageKey {
+        std::shared_ptr<const KeyUnwrapper> unwrapper;
+        KeyPolicy policy;
+        std::size_t modulus_bytes;
+    };
+    [[nodiscard]] Result<MessageKey> message_key(const KeyId& id) const;
+    /// Whether any message key can be used at all; without one, messages wait.
+    [[nodiscard]] bool has_message_key() const;
+    /// Keyed and ready, one for the calling thread. Code::no_key when the ring has no usable key of that version.
+    [[nodiscard]] Result<HmacSha256> pseudonym_mac(const RegisterName& reg, unsigned version) const;
+    /// Code::no_key without an active one.
+    [[nodiscard]] Result<SigningKey> signing_key() const;
+    /// Register keys by register, whatever their state but destroyed: for checking the register layer.
+    struct RegisterKey {
+        KeyId id;
+        std::size_t modulus_bytes;
+        KeyPolicy policy;
+    };
+    [[nodiscard]] std::vector<RegisterKey> register_keys(const RegisterName& reg) const;
+    [[nodiscard]] std::vector<VerifyKey> receipt_keys(const RegisterName& reg) const;
+
+    /// The senders' key file (formats.md § 5), UTF-16LE with BOM: active message and register keys.
+    [[nodiscard]] Result<std::string> publish(unsigned edition, UtcTime now) const;
+
+  private:
+    struct State;
+    explicit KeyRing(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace tpf::crypto

@@ -1,0 +1,39 @@
+#pragma once
+// The spool's folders under one root, on one file system. The folder that an entry lies in is its state. Modes are for
+// a core and a forwarder under users of their own that share the spool's group; the folders carry the set-group bit, so
+// that what is made in them belongs to that group.
+
+#include "base/fs.h"
+#include "base/result.h"
+#include "base/types.h"
+
+namespace tpf::queue {
+
+/// Names of the files in an entry.
+inline constexpr const char* kInnsending = "innsending.xml";  ///< the encrypted submission
+inline constexpr const char* kKilde = "kilde.json";
+inline constexpr const char* kMelding = "melding.xml";  ///< the pseudonymised message
+inline constexpr const char* kPost = "post.json";
+inline constexpr const char* kSvar = "svar.json";
+
+/// Paths only. A value, thread-safe.
+struct Folders {
+    explicit Folders(const Path& root_);
+    Path root;
+    Path inbox_tmp, inbox_new;  ///< 02770: sources write, the core takes
+    Path work;                  ///< 0700: ID/ being worked on (its input), ID.ut/ (its output, not yet published)
+    Path outbox;                ///< 02750: ID/, read by the forwarder
+    Path receipts, receipts_tmp, receipts_new;  ///< 02770: the forwarder writes, the core takes
+    Path quarantine;                            ///< 0700: ID/, the encrypted bytes of what is quarantined or held
+    Path kvittering;                            ///< 0751: SOURCE/ 02750, readable by that source's group
+    Path lock;                                  ///< the core's lock file
+    Path forward_lock;                          ///< the forwarder's lock file, in receipts/
+    Path journal;                               ///< the journal's database, in journal/ (0700)
+    [[nodiscard]] Path output(const SpoolId& id) const { return work / (id.str() + ".ut"); }
+};
+
+/// Makes what is missing and syncs it; leaves the modes of what is there alone (a package may have set others).
+/// Code::io when a name is taken by something that is not a folder.
+[[nodiscard]] Status make_folders(FileSystem& fs, const Folders& folders);
+
+}  // namespace tpf::queue

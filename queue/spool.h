@@ -1,0 +1,211 @@
+#pragma once
+// The spool, seen from the core and from the sources that live in the core's process. An entry is a folder of its own,
+// named by its spool id; it appears by one rename, is never read half-written and never edited in place. Which of two
+// folders an entry lies in after a crash is settled by the journal (queue/recovery.h), so moves that follow a journal
+// commit need no sync of their own.
+//
+// What is assumed of the file system: a rename between two folders is there as a whole or not at all after a crash
+// (ext4, xfs and btrfs promise it), and the sync of either folder makes it last.
+//
+// All calls are thread-safe as long as no two work on the same id. Errors are those of base/fs.h unless said otherwise;
+// after Code::fsync_failed the caller stops the process.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fs.h"
+#include "base/result.h"
+#include "base/sha256.h"
+#include "base/types.h"
+#include "queue/folders.h"
+#include "queue/group_sync.h"
+#include "queue/records.h"
+
+namespace tpf::queue {
+
+class Spool;
+
+/// One hand-over into the inbox. Destroyed before commit(): what was written is removed. Not thread-safe.
+///
+/// Order of commit(): sync innsending.xml, write and sync kilde.json, sync inbox/tmp/ID, rename to inbox/new/ID, sync
+/// inbox/new. A crash before the rename leaves inbox/tmp/ID, which recovery removes; the source was not answered and
+/// sends again. A crash after the rename, before the caller acknowledged, leaves the entry: the source sends again and
+/// the journal answers the second copy as a duplicate.
+class InboxWriter {
+  public:
+    /// `reserve`: see Spool::check_room. `expected_size`: bytes that will come, 0 if not known.
+    [[nodiscard]] static Result<InboxWriter> begin(Spool& spool, std::uint64_t expected_size);
+    InboxWriter(InboxWriter&& other) noexcept;
+    InboxWriter& operator=(InboxWriter&&) = delete;
+    ~InboxWriter();
+
+    [[nodiscard]] const SpoolId& id() const noexcept { return id_; }
+    [[nodiscard]] Status write(std::span<const std::uint8_t> bytes);
+    [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+
+    struct Origin {
+        std::string source;
+        std::optional<Avsender> sender;
+        std::string operator_name;
+        std::string reason;
+        UtcTime received;
+    };
+    /// After success, and only then, the caller acknowledges. Returns the record that was written. After an error the
+    /// entry was not handed over, but for Code::fsync_failed, after which nothing is known and the caller stops.
+    [[nodiscard]] Result<KildeRecord> commit(const Origin& origin);
+
+  private:
+    InboxWriter(Spool& spool, SpoolId id, std::unique_ptr<File> file);
+    Spool* spool_;
+    SpoolId id_;
+    std::unique_ptr<File> file_;  // null: committed or moved from
+    Sha256 digest_;
+    std::uint64_t size_ = 0;
+};
+
+/// The output of one pass: work/ID.ut/ with melding.xml (0640), later post.json. Destroyed before seal(): removed.
+/// Not thread-safe.
+class OutputWriter {
+  public:
+    OutputWriter(OutputWriter&& other) noexcept;
+    OutputWriter& operator=(OutputWriter&&) = delete;
+    ~OutputWriter();
+    /// melding.xml, open for writing; the pass writes here.
+    [[nodiscard]] File& body() noexcept { return *file_; }
+    /// The end of a good pass, before the journal commits: sync melding.xml, write and sync post.json, sync work/ID.ut,
+    /// sync work. After it the output survives a crash, and is removed by recovery unless the journal says committed.
+    /// `record.size` must be the file's size, else Code::internal.
+    [[nodiscard]] Status seal(const PostRecord& record);
+
+  private:
+    friend class Spool;
+    OutputWriter(Spool& spool, SpoolId id, std::unique_ptr<File> file);
+    Spool* spool_;
+    SpoolId id_;
+    std::unique_ptr<File> file_;  // null: sealed or moved from
+};
+
+/// What a folder of entries holds. `strangers`: names that are no spool id; nothing touches them, `status` counts them.
+struct Listing {
+    std::vector<SpoolId> ids;
+    std::vector<std::string> strangers;
+};
+
+/// What a source handed over, as far as it could be checked without reading the body.
+struct InboxEntry {
+    KildeRecord kilde;
+    uid_t owner = 0;         ///< of the folder and both files: decides which source it was
+    std::uint64_t size = 0;  ///< of innsending.xml, equal to kilde.size
+};
+
+/// An answer in receipts/new.
+struct ReceiptEntry {
+    SvarRecord svar;
+    uid_t owner = 0;  ///< must be the forwarder's user
+};
+
+/// How a register stands, as the forwarder sees it; for `status`.
+struct RegisterHealth {
+    RegisterName name;
+    std::optional<Code> trouble;  ///< none: the last try succeeded
+    UtcTime since;                ///< since when it has been so
+    std::uint64_t attempts = 0;   ///< failed tries since then
+};
+
+struct SpoolOptions {
+    std::uint64_t reserve_bytes = 0;  ///< room that intake leaves free, so that what was taken can be finished
+};
+
+class Spool {
+  public:
+    /// Makes missing folders. The caller holds FolderLock(folders.lock) for as long as the Spool lives.
+    [[nodiscard]] static Result<std::unique_ptr<Spool>> open(FileSystem& fs, const Path& root, SpoolOptions options);
+
+    [[nodiscard]] const Folders& folders() const noexcept { return folders_; }
+    [[nodiscard]] FileSystem& fs() const noexcept { return *fs_; }
+    /// Code::disk_full when less than the reserve and `needed` bytes are free. Intake asks before it begins; the pass
+    /// does not, so a full disk stops intake first.
+    [[nodiscard]] Status check_room(std::uint64_t needed) const;
+    [[nodiscard]] Result<std::uint64_t> free_bytes() const;
+
+    // --- inbox ---
+    [[nodiscard]] Result<Listing> list_inbox() const;
+    /// Reads inbox/new/ID strictly: a folder with exactly innsending.xml and kilde.json, both regular files, not
+    /// reached through a link, one hard link each, one owner for all three; the record whole, of its form, for this id,
+    /// its length that of the file. Code::record_form, Code::record_damaged (both quarantine), or the disk's errors.
+    /// The digest is not checked here: the pass reads the bytes anyway and compares.
+    [[nodiscard]] Result<InboxEntry> read_inbox(const SpoolId& id) const;
+    /// The same for work/ID and quarantine/ID, after the entry was moved.
+    [[nodiscard]] Result<InboxEntry> read_work(const SpoolId& id) const;
+    /// Owner and size of inbox/new/ID's body, whatever its record is worth (owner of the folder and 0 where there is no
+    /// body): what the journal row of an entry that goes straight to quarantine is made from.
+    [[nodiscard]] Result<FileInfo> look(const SpoolId& id) const;
+    /// Moves inbox/new/ID to work/ID. After the journal's claim is committed. Done already: success.
+    [[nodiscard]] Status claim(const SpoolId& id);
+    /// work/ID/innsending.xml for the pass: regular, one link (Code::record_form otherwise).
+    [[nodiscard]] Result<std::unique_ptr<File>> open_input(const SpoolId& id) const;
+
+    // --- work and outbox ---
+    /// A new work/ID.ut; what an earlier pass left there is removed.
+    [[nodiscard]] Result<OutputWriter> begin_output(const SpoolId& id);
+    /// Drops a sealed output that will not be published (duplicate, held, conflict). Missing: success.
+    [[nodiscard]] Status drop_output(const SpoolId& id);
+    /// Renames work/ID.ut to outbox/ID and syncs outbox. After the journal committed, never before. Done already:
+    /// success. Neither there: Code::not_found.
+    [[nodiscard]] Status publish(const SpoolId& id);
+    /// Takes outbox/ID back to work/ID.ut, so that the forwarder lets go of it: after delivery where payloads are
+    /// kept, and before quarantine. Not there: success.
+    [[nodiscard]] Status withdraw(const SpoolId& id);
+    [[nodiscard]] Result<Listing> list_outbox() const;
+
+    // --- quarantine ---
+    /// Moves inbox/new/ID or work/ID to quarantine/ID and drops the output, published or not. After the journal row
+    /// says quarantined or held. Done already: success.
+    [[nodiscard]] Status quarantine(const SpoolId& id);
+    /// Moves quarantine/ID back to work/ID. After the journal row says claimed again. Done already: success.
+    [[nodiscard]] Status retry(const SpoolId& id);
+    /// Removes everything that the spool has of ID, in whatever folder, but for its receipts and kvittering: after the
+    /// journal says discarded, duplicate, or that the payloads are removed. Nothing there: success.
+    [[nodiscard]] Status remove_payloads(const SpoolId& id);
+
+    // --- receipts from the forwarder ---
+    [[nodiscard]] Result<Listing> list_receipts() const;
+    /// Code::record_form or Code::record_damaged: no answer; remove it, the forwarder will send again and get another.
+    [[nodiscard]] Result<ReceiptEntry> read_receipt(const SpoolId& id) const;
+    /// After the journal has what it says, or when it is none. The forwarder sends a message again when it lies in
+    /// outbox and has no entry in receipts/new. Not there: success.
+    [[nodiscard]] Status remove_receipt(const SpoolId& id);
+    /// What the forwarder last wrote of its registers; empty when it has not written yet, or the file is damaged.
+    [[nodiscard]] std::vector<RegisterHealth> register_health() const;
+
+    // --- kvittering ---
+    /// kvittering/SOURCE/ID.json (0640), atomically, replacing an older one, synced. Code::usage: not a source's name.
+    [[nodiscard]] Status write_kvittering(std::string_view source, const SpoolId& id, std::string_view json);
+
+    /// What is where, for recovery and for journal rebuild.
+    struct Survey {
+        Listing inbox_tmp, inbox_new, work, outputs, outbox, quarantine, receipts;  ///< outputs: work/*.ut
+    };
+    [[nodiscard]] Result<Survey> survey() const;
+    /// Removes half-written hand-overs from inbox/tmp: those of this user at once (called when no source runs yet),
+    /// those of other users when they are older than a day by `now`.
+    [[nodiscard]] Status sweep_inbox_tmp(UtcTime now);
+
+  private:
+    friend class InboxWriter;
+    friend class OutputWriter;
+    Spool(FileSystem& fs, Folders folders, SpoolOptions options);
+    [[nodiscard]] Result<InboxEntry> read_entry(const Path& entry, const SpoolId& id) const;
+    [[nodiscard]] Status move_once(const Path& from, const Path& to);
+
+    FileSystem* fs_;
+    Folders folders_;
+    SpoolOptions options_;
+    mutable GroupSync group_sync_;
+};
+
+}  // namespace tpf::queue

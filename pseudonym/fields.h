@@ -1,0 +1,43 @@
+#pragma once
+// The grammars of a message's values (formats.md § 0) that base/types.h does not hold, for whoever writes or reads them.
+// `value` is trimmed already. Errors are Code::field_form (Code::identity_leak where an identity number was found), and
+// never hold the value.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/types.h"
+
+namespace tpf::pseudonym {
+
+enum class Meldingstype { iplos, kpr };
+[[nodiscard]] Result<Meldingstype> parse_meldingstype(std::string_view value);
+[[nodiscard]] std::string_view to_string(Meldingstype type) noexcept;
+
+/// One `@` with something on both sides, at most 254 characters, no control characters, no run of 11 or more digits.
+[[nodiscard]] Status check_epost(std::string_view value);
+/// 1 to 200 characters, no control characters, no run of 11 or more digits.
+[[nodiscard]] Status check_navn(std::string_view value);
+/// `(\+47|0047)?[0-9]{8}`; returns it without the white space between its digits.
+[[nodiscard]] Result<std::string> parse_mobiltelefon(std::string_view value);
+
+inline constexpr std::uint64_t kMaxPersons = 10'000'000;
+/// Decimal without leading zeros, 0 to kMaxPersons.
+[[nodiscard]] Result<std::uint64_t> parse_antall(std::string_view value);
+
+/// A namespace name or prefix that is carried on to the register: of the characters of a URI (RFC 3986 § 2) and without
+/// anything like an identity number, since it is the one place where free text could ride along.
+[[nodiscard]] Status check_binding(std::string_view prefix, std::string_view uri);
+
+/// What stands in clear around the TPF layer and is repeated in Hode.
+struct ClearHeader {
+    MeldingsId meldings_id;
+    Meldingstype meldingstype;
+    Avsender avsender;
+    RegisterName reg;
+    friend bool operator==(const ClearHeader&, const ClearHeader&) = default;
+};
+
+}  // namespace tpf::pseudonym

@@ -1,0 +1,638 @@
+#include "pseudonym/xml_scanner.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "crypto/secret.h"
+#include "pseudonym/utf8.h"
+
+namespace tpf::pseudonym {
+namespace {
+
+constexpr std::string_view kXmlUri = "http://www.w3.org/XML/1998/namespace";
+constexpr std::string_view kXmlnsUri = "http://www.w3.org/2000/xmlns/";
+constexpr std::size_t kReferenceBytes = 12;  // "&#x0010FFFF;"
+constexpr std::size_t kDeclarationBytes = 256;
+constexpr std::size_t kCarryStep = 512;
+
+bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+/// Both editions of XML 1.0 agree on these letters; Norwegian and the Sámi languages need no others.
+bool is_latin_letter(std::uint32_t c) noexcept {
+    return (c >= 0xc0 && c <= 0x17e) && c != 0xd7 && c != 0xf7 && c != 0x132 && c != 0x133 && c != 0x13f &&
+           c != 0x140 && c != 0x149;
+}
+bool is_name_start(std::uint32_t c) noexcept {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || is_latin_letter(c);
+}
+bool is_name_char(std::uint32_t c) noexcept {
+    return is_name_start(c) || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == 0xb7;
+}
+
+/// The NCName or QName at the front: its length, or 0. A colon is taken at most once and never at an end.
+std::size_t name_length(std::string_view text) noexcept {
+    std::size_t at = 0;
+    bool part_start = true;
+    bool colon = false;
+    while (at < text.size()) {
+        const char c = text[at];
+        if (c == ':') {
+            if (part_start || colon) return 0;
+            colon = true;
+            part_start = true;
+            ++at;
+            continue;
+        }
+        const Utf8Char next = decode_utf8(text.substr(at));
+        if (next.size == 0 || !(part_start ? is_name_start(next.code_point) : is_name_char(next.code_point))) break;
+        part_start = false;
+        at += next.size;
+    }
+    return part_start ? 0 : at;
+}
+
+std::pair<std::string_view, std::string_view> split_qualified(std::string_view name) noexcept {
+    const std::size_t colon = name.find(':');
+    if (colon == std::string_view::npos) return {{}, name};
+    return {name.substr(0, colon), name.substr(colon + 1)};
+}
+
+/// The reference that `text` (from `&` to `;`) is, as UTF-8; empty when it is none that XML predefines.
+std::string resolve_reference(std::string_view text) {
+    const std::string_view body = text.substr(1, text.size() - 2);
+    if (body == "amp") return "&";
+    if (body == "lt") return "<";
+    if (body == "gt") return ">";
+    if (body == "quot") return "\"";
+    if (body == "apos") return "'";
+    if (body.size() < 2 || body[0] != '#') return {};
+    const bool hexadecimal = body[1] == 'x';
+    const std::string_view digits = body.substr(hexadecimal ? 2 : 1);
+    if (digits.empty()) return {};
+    std::uint32_t value = 0;
+    for (const char c : digits) {
+        std::uint32_t digit = 0;
+        if (c >= '0' && c <= '9') {
+            digit = static_cast<std::uint32_t>(c - '0');
+        } else if (hexadecimal && ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))) {
+            digit = static_cast<std::uint32_t>((c | 0x20) - 'a' + 10);
+        } else {
+            return {};
+        }
+        value = value * (hexadecimal ? 16 : 10) + digit;
+        if (value > 0x10ffff) return {};
+    }
+    if (!is_xml_char(value)) return {};
+    std::string out;
+    append_utf8(value, out);
+    return out;
+}
+
+/// Position of the `>` that closes the start tag at the front, quotes skipped; npos when it is not there yet.
+std::size_t tag_end(std::string_view bytes) noexcept {
+    std::size_t at = 1;
+    while (true) {
+        const std::size_t end = bytes.find('>', at);
+        if (end == std::string_view::npos) return end;
+        const std::size_t quote = bytes.substr(0, end).find_first_of("\"'", at);
+        if (quote == std::string_view::npos) return end;
+        const std::size_t close = bytes.find(bytes[quote], quote + 1);
+        if (close == std::string_view::npos) return close;
+        at = close + 1;
+    }
+}
+
+auto bad(const char* what) { return fail(Code::not_xml, what); }
+
+}  // namespace
+
+bool is_xml_space(std::string_view text) noexcept { return std::all_of(text.begin(), text.end(), is_space); }
+
+std::string_view trim_xml_space(std::string_view text) noexcept {
+    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+    return text;
+}
+
+Status XmlHandler::extra(std::string_view, std::string_view) {
+    return fail(Code::not_allowed, "a comment, CDATA section or processing instruction");
+}
+
+XmlScanner::XmlScanner(XmlHandler& handler, const XmlOptions& options) : handler_(handler), options_(options) {
+    // Reserved once: views into these stay valid, and growth leaves no unwiped copy behind.
+    carry_.reserve(options_.limits.tag_bytes + kCarryStep + kDeclarationBytes);
+    stack_.reserve(options_.limits.depth);
+}
+
+XmlScanner::~XmlScanner() {
+    carry_.resize(carry_.capacity());
+    crypto::wipe({reinterpret_cast<std::uint8_t*>(carry_.data()), carry_.size()});
+}
+
+void XmlScanner::begin_fragment(const std::vector<std::pair<std::string, std::string>>& bindings) {
+    fragment_ = true;
+    root_seen_ = true;
+    state_ = State::content;
+    for (const auto& [prefix, uri] : bindings) bindings_.push_back({prefix, uri});
+    bindings_count_ = bindings_.size();
+    stack_.push_back({0, bindings_count_, line_});
+}
+
+Status XmlScanner::feed(std::string_view piece) {
+    while (!carry_.empty() && !piece.empty()) {
+        const std::size_t before = carry_.size();
+        const std::size_t step = std::min(piece.size(), kCarryStep);
+        carry_.append(piece.substr(0, step));
+        line_mark_ = carry_.data();
+        TPF_TRY(const std::size_t used, process(carry_, false));
+        advance_line(carry_.data() + used);
+        if (used >= before) {
+            piece.remove_prefix(used - before);
+            carry_.clear();
+        } else {
+            carry_.erase(0, used);
+            piece.remove_prefix(step);
+        }
+    }
+    if (piece.empty()) return ok();
+    line_mark_ = piece.data();
+    TPF_TRY(const std::size_t used, process(piece, false));
+    advance_line(piece.data() + used);
+    carry_.assign(piece.substr(used));
+    return ok();
+}
+
+Status XmlScanner::finish() {
+    if (!carry_.empty()) {
+        line_mark_ = carry_.data();
+        TPF_TRY(const std::size_t used, process(carry_, true));
+        if (used != carry_.size()) {
+            if (root_seen_ && stack_.empty()) return fail(Code::trailing_data, "something follows the root element");
+            return fail(Code::truncated, "the document ends inside markup");
+        }
+    }
+    if (!root_seen_ || stack_.size() != (fragment_ ? 1U : 0U)) return fail(Code::truncated, "the document ends before its root element does");
+    if (state_ != State::content) return fail(Code::trailing_data, "the document ends inside a comment or instruction");
+    return ok();
+}
+
+/// Scans as far as whole constructs reach and returns how many bytes are done with.
+Result<std::size_t> XmlScanner::process(std::string_view bytes, bool last) {
+    std::size_t at = 0;
+    while (at < bytes.size()) {
+        const std::string_view rest = bytes.substr(at);
+        std::size_t used = 0;
+        if (state_ == State::beginning) {
+            TPF_TRY(used, process_beginning(rest, last));
+            if (state_ != State::beginning) {
+                at += used;
+                continue;
+            }
+        } else if (state_ != State::content) {
+            TPF_TRY(used, process_extra(rest));
+        } else if (rest.front() == '<') {
+            brackets_ = 0;
+            TPF_TRY(used, process_markup(rest));
+            if (used == 0 && rest.size() > options_.limits.tag_bytes) return fail(Code::limit, "a tag is too long");
+        } else {
+            const std::size_t markup = rest.find('<');
+            const bool follows = markup != std::string_view::npos;
+            TPF_TRY(used, process_text(follows ? rest.substr(0, markup) : rest, follows || last));
+        }
+        if (used == 0) break;
+        at += used;
+    }
+    return at;
+}
+
+/// The BOM and the XML declaration, which may only stand first.
+Result<std::size_t> XmlScanner::process_beginning(std::string_view bytes, bool last) {
+    static constexpr std::string_view kBom = "\xef\xbb\xbf";
+    static constexpr std::string_view kDeclaration = "<?xml";
+    if (!bom_seen_ && bytes.substr(0, 3) == kBom.substr(0, std::min<std::size_t>(bytes.size(), 3))) {
+        if (bytes.size() < kBom.size()) {
+            if (last) return fail(Code::encoding, "a cut byte order mark");
+            return std::size_t{0};
+        }
+        bom_seen_ = true;
+        return kBom.size();
+    }
+    bom_seen_ = true;
+    const std::size_t common = std::min(bytes.size(), kDeclaration.size() + 1);
+    if (bytes.substr(0, std::min(common, kDeclaration.size())) != kDeclaration.substr(0, common)) {
+        state_ = State::content;
+        return std::size_t{0};
+    }
+    if (bytes.size() <= kDeclaration.size()) {
+        if (last) state_ = State::content;
+        return std::size_t{0};
+    }
+    if (!is_space(bytes[kDeclaration.size()])) {
+        state_ = State::content;
+        return std::size_t{0};
+    }
+    return process_declaration(bytes);
+}
+
+/// `<?xml version="1.0" encoding="…" standalone="…"?>`, XML 1.0 production [23].
+Result<std::size_t> XmlScanner::process_declaration(std::string_view bytes) {
+    const std::size_t end = bytes.find("?>");
+    if (end == std::string_view::npos) {
+        if (bytes.size() > kDeclarationBytes) return bad("the XML declaration is not closed");
+        return std::size_t{0};
+    }
+    std::string_view text = bytes.substr(5, end - 5);
+    static constexpr std::string_view kNames[] = {"version", "encoding", "standalone"};
+    std::string_view values[3];
+    std::size_t next = 0;
+    while (true) {
+        const std::string_view trimmed = trim_xml_space(text);
+        if (trimmed.empty()) break;
+        if (!is_space(text.front())) return bad("the XML declaration is not well-formed");
+        const std::size_t length = name_length(trimmed);
+        const std::string_view name = trimmed.substr(0, length);
+        while (next < 3 && kNames[next] != name) ++next;
+        text = trim_xml_space(trimmed.substr(length));
+        if (next == 3 || text.empty() || text.front() != '=') return bad("the XML declaration is not well-formed");
+        text = trim_xml_space(text.substr(1));
+        if (text.empty() || (text.front() != '"' && text.front() != '\'')) return bad("the XML declaration lacks a quote");
+        const std::size_t close = text.find(text.front(), 1);
+        if (close == std::string_view::npos) return bad("the XML declaration lacks a quote");
+        values[next++] = text.substr(1, close - 1);
+        text = text.substr(close + 1);
+    }
+    if (values[0] != "1.0") return bad("the XML declaration does not say version 1.0");
+    if (values[2].data() != nullptr && values[2] != "yes" && values[2] != "no") return bad("standalone is neither yes nor no");
+    if (values[1].data() != nullptr) {
+        const bool letters = !values[1].empty() && is_name_start(static_cast<unsigned char>(values[1][0])) &&
+                             std::all_of(values[1].begin(), values[1].end(), [](char c) {
+                                 return static_cast<unsigned char>(c) < 0x80 && is_name_char(static_cast<unsigned char>(c));
+                             });
+        if (!letters || values[1][0] == '_') return bad("the declared encoding is not a name");
+        declared_encoding_ = values[1];
+        std::string upper = declared_encoding_;
+        for (char& c : upper) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 0x20 : c);
+        if (!options_.any_declared_encoding && upper != "UTF-8") return fail(Code::encoding, "the declared encoding is not UTF-8");
+    }
+    state_ = State::content;
+    return end + 2;
+}
+
+/// Something that begins with `<`; 0 when its end is not there yet.
+Result<std::size_t> XmlScanner::process_markup(std::string_view bytes) {
+    if (bytes.size() < 2) return std::size_t{0};
+    advance_line(bytes.data());
+    if (bytes[1] == '/') {
+        const std::size_t end = bytes.find('>');
+        if (end == std::string_view::npos) return std::size_t{0};
+        if (end + 1 > options_.limits.tag_bytes) return fail(Code::limit, "a tag is too long");
+        TPF_TRY(end_tag(bytes.substr(0, end + 1)));
+        return end + 1;
+    }
+    if (bytes[1] == '!' || bytes[1] == '?') {
+        static constexpr std::string_view kCdata = "<![CDATA[";
+        static constexpr std::string_view kComment = "<!--";
+        if (!options_.extras) return fail(Code::not_allowed, "a comment, CDATA section, processing instruction or DOCTYPE");
+        if (bytes[1] == '?') {
+            const std::size_t length = name_length(bytes.substr(2));
+            if (2 + length >= bytes.size() || decode_utf8(bytes.substr(2 + length)).incomplete) return std::size_t{0};
+            if (length == 0) return bad("a processing instruction without a name");
+            const std::string_view target = bytes.substr(2, length);
+            const bool xml = target.size() == 3 && (target[0] | 0x20) == 'x' && (target[1] | 0x20) == 'm' && (target[2] | 0x20) == 'l';
+            if (xml || target.find(':') != std::string_view::npos) return bad("a processing instruction of a reserved name");
+            const char after = bytes[2 + length];
+            if (!is_space(after) && after != '?') return bad("a processing instruction is not well-formed");
+            TPF_TRY(handler_.extra(bytes.substr(0, 2 + length), {}));
+            state_ = State::instruction;
+            return 2 + length;
+        }
+        if (bytes.substr(0, 4) == kComment) {
+            TPF_TRY(handler_.extra(bytes.substr(0, 4), {}));
+            state_ = State::comment;
+            return std::size_t{4};
+        }
+        if (bytes.substr(0, kCdata.size()) == kCdata) {
+            if (stack_.empty()) return bad("a CDATA section outside the root element");
+            TPF_TRY(handler_.extra(bytes.substr(0, kCdata.size()), {}));
+            state_ = State::cdata;
+            return kCdata.size();
+        }
+        const bool could_be = kComment.substr(0, bytes.size()) == bytes || kCdata.substr(0, bytes.size()) == bytes;
+        if (could_be) return std::size_t{0};
+        return fail(Code::not_allowed, "a DOCTYPE or other declaration");
+    }
+    const std::size_t end = tag_end(bytes);
+    if (end == std::string_view::npos) return std::size_t{0};
+    if (end + 1 > options_.limits.tag_bytes) return fail(Code::limit, "a tag is too long");
+    TPF_TRY(start_tag(bytes.substr(0, end + 1)));
+    return end + 1;
+}
+
+/// Inside a comment, CDATA section or processing instruction: up to its end mark.
+Result<std::size_t> XmlScanner::process_extra(std::string_view bytes) {
+    const std::string_view mark = state_ == State::comment ? "--" : state_ == State::cdata ? "]]>" : "?>";
+    const std::size_t found = bytes.find(mark);
+    // Keep back what could be the beginning of the mark, or of a character.
+    std::size_t body = found != std::string_view::npos ? found : bytes.size() - std::min(bytes.size(), mark.size() - 1);
+    std::size_t at = 0;
+    while (at < body) {
+        at += plain_ascii_prefix(bytes.substr(at, body - at));
+        if (at >= body) break;
+        const Utf8Char next = decode_utf8(bytes.substr(at));
+        if (next.incomplete && found == std::string_view::npos) {
+            body = at;
+            break;
+        }
+        if (next.size == 0) return fail(Code::encoding, "bytes that are not UTF-8");
+        if (!is_xml_char(next.code_point)) return bad("a character that XML does not allow");
+        at += next.size;
+    }
+    const bool is_cdata = state_ == State::cdata;
+    const std::string_view content = bytes.substr(0, std::max(at, body));
+    if (!content.empty()) {
+        TPF_TRY(handler_.extra(content, is_cdata ? content : std::string_view()));
+    }
+    if (found == std::string_view::npos || content.size() != found) return content.size();
+    std::size_t closing = mark.size();
+    if (state_ == State::comment) {
+        if (bytes.size() < found + 3) return content.size();
+        if (bytes[found + 2] != '>') return bad("two hyphens inside a comment");
+        closing = 3;
+    }
+    TPF_TRY(handler_.extra(bytes.substr(found, closing), {}));
+    state_ = State::content;
+    return found + closing;
+}
+
+/// A run of character data without `<`. `complete`: nothing of it can follow.
+Result<std::size_t> XmlScanner::process_text(std::string_view run, bool complete) {
+    if (stack_.empty()) {
+        TPF_TRY(outside_root(run));
+        return run.size();
+    }
+    std::size_t at = 0;
+    while (at < run.size()) {
+        if (run[at] == '&') {
+            const std::size_t end = run.substr(at, kReferenceBytes).find(';');
+            if (end == std::string_view::npos) {
+                if (complete || run.size() - at >= kReferenceBytes) return bad("an ampersand that begins no reference");
+                break;
+            }
+            const std::string_view raw = run.substr(at, end + 1);
+            const std::string value = resolve_reference(raw);
+            if (value.empty()) return bad("a reference that XML does not predefine");
+            brackets_ = 0;
+            TPF_TRY(handler_.text(raw, value));
+            at += end + 1;
+            continue;
+        }
+        const std::string_view rest = run.substr(at);
+        const std::size_t ampersand = rest.find('&');
+        const std::string_view plain = rest.substr(0, ampersand);
+        TPF_TRY(const std::size_t checked, plain_text(plain, complete || ampersand != std::string_view::npos));
+        if (checked > 0) {
+            TPF_TRY(handler_.text(plain.substr(0, checked), plain.substr(0, checked)));
+        }
+        at += checked;
+        if (checked < plain.size()) break;
+    }
+    return at;
+}
+
+/// Checks characters; returns how many bytes are whole ones (all, unless the last character is cut and more may come).
+Result<std::size_t> XmlScanner::plain_text(std::string_view run, bool at_end) {
+    std::size_t at = 0;
+    while (at < run.size()) {
+        const std::size_t plain = plain_ascii_prefix(run.substr(at));
+        if (plain > 0) {
+            if (brackets_ >= 2 && run[at] == '>') return bad("]]> in character data");
+            brackets_ = 0;
+            at += plain;
+            continue;
+        }
+        const Utf8Char next = decode_utf8(run.substr(at));
+        if (next.incomplete && !at_end) break;
+        if (next.size == 0) return fail(Code::encoding, "bytes that are not UTF-8");
+        if (!is_xml_char(next.code_point)) return bad("a character that XML does not allow");
+        brackets_ = next.code_point == ']' ? brackets_ + 1 : 0;
+        at += next.size;
+    }
+    return at;
+}
+
+Status XmlScanner::outside_root(std::string_view text) const {
+    if (is_xml_space(text)) return ok();
+    if (root_seen_) return fail(Code::trailing_data, "something follows the root element");
+    return bad("something other than an element begins the document");
+}
+
+Status XmlScanner::start_tag(std::string_view raw) {
+    if (stack_.empty() && root_seen_) return fail(Code::trailing_data, "a second root element");
+    std::string_view inner = raw.substr(1, raw.size() - 2);
+    const bool empty = !inner.empty() && inner.back() == '/';
+    if (empty) inner.remove_suffix(1);
+    const std::size_t length = name_length(inner);
+    if (length == 0) return bad("a tag without a valid name");
+    const std::string_view qualified = inner.substr(0, length);
+    raw_attributes_.clear();
+    declared_.clear();
+    attributes_.clear();
+    if (length != inner.size()) {
+        TPF_TRY(split_attributes(inner.substr(length)));
+    }
+    TPF_TRY(push_element(qualified));
+    if (!raw_attributes_.empty()) {
+        TPF_TRY(declare_namespaces());
+        TPF_TRY(resolve_attributes());
+    }
+    XmlStart tag;
+    TPF_TRY(tag.name, resolve_name(qualified, false));
+    tag.attributes = attributes_;
+    tag.declared = declared_;
+    tag.raw = raw;
+    tag.empty = empty;
+    root_seen_ = true;
+    TPF_TRY(handler_.start(tag));
+    if (empty) return close_element({}, qualified);
+    return ok();
+}
+
+Status XmlScanner::push_element(std::string_view qualified) {
+    if (qualified.size() > options_.limits.name_bytes) return fail(Code::limit, "a name is too long");
+    if (stack_.size() >= options_.limits.depth) return fail(Code::limit, "elements are nested too deep");
+    stack_.push_back({names_.size(), bindings_count_, line_});
+    names_ += qualified;
+    return ok();
+}
+
+/// Cuts ` name="value"…` into raw pairs; what a value may hold is checked when it is read.
+Status XmlScanner::split_attributes(std::string_view text) {
+    while (true) {
+        const std::string_view trimmed = trim_xml_space(text);
+        if (trimmed.empty()) return ok();
+        if (!is_space(text.front())) return bad("attributes are not separated by white space");
+        if (raw_attributes_.size() >= options_.limits.attributes) return fail(Code::limit, "too many attributes");
+        const std::size_t length = name_length(trimmed);
+        if (length == 0) return bad("an attribute without a valid name");
+        if (length > options_.limits.name_bytes) return fail(Code::limit, "a name is too long");
+        std::string_view rest = trim_xml_space(trimmed.substr(length));
+        if (rest.empty() || rest.front() != '=') return bad("an attribute without a value");
+        rest = trim_xml_space(rest.substr(1));
+        if (rest.empty() || (rest.front() != '"' && rest.front() != '\'')) return bad("an attribute value without quotes");
+        const std::size_t close = rest.find(rest.front(), 1);
+        if (close == std::string_view::npos) return bad("an attribute value without a closing quote");
+        const RawAttribute attribute{trimmed.substr(0, length), rest.substr(1, close - 1)};
+        for (const RawAttribute& other : raw_attributes_) {
+            if (other.qualified == attribute.qualified) return bad("an attribute stands twice");
+        }
+        raw_attributes_.push_back(attribute);
+        text = rest.substr(close + 1);
+    }
+}
+
+/// References resolved and white space normalised; `store` is used when the value is not its own raw text.
+Result<std::string_view> XmlScanner::attribute_value(std::string_view raw, std::string& store) const {
+    std::size_t at = 0;
+    bool copied = false;
+    store.clear();
+    while (at < raw.size()) {
+        const char c = raw[at];
+        const Utf8Char next = decode_utf8(raw.substr(at));
+        if (next.size == 0) return fail(Code::encoding, "bytes that are not UTF-8");
+        if (!is_xml_char(next.code_point)) return bad("a character that XML does not allow");
+        if (c == '<') return bad("a < in an attribute value");
+        if (c == '&' || c == '\t' || c == '\n' || c == '\r') {
+            if (!copied) store.assign(raw.substr(0, at));
+            copied = true;
+        }
+        if (c == '&') {
+            const std::size_t end = raw.substr(at, kReferenceBytes).find(';');
+            if (end == std::string_view::npos) return bad("an ampersand that begins no reference");
+            const std::string value = resolve_reference(raw.substr(at, end + 1));
+            if (value.empty()) return bad("a reference that XML does not predefine");
+            store += value;
+            at += end + 1;
+            continue;
+        }
+        if (copied) {
+            // A line end of two characters is one (XML 1.0 § 2.11), and white space in a value reads as a space.
+            if (c == '\r' && at + 1 < raw.size() && raw[at + 1] == '\n') ++at;
+            if (is_space(c)) {
+                store += ' ';
+            } else {
+                store.append(raw.substr(at, next.size));
+            }
+        }
+        at += next.size;
+    }
+    return copied ? std::string_view(store) : raw;
+}
+
+Status XmlScanner::declare_namespaces() {
+    std::string store;
+    for (const RawAttribute& attribute : raw_attributes_) {
+        const auto [prefix, local] = split_qualified(attribute.qualified);
+        const bool is_default = prefix.empty() && local == "xmlns";
+        if (!is_default && prefix != "xmlns") continue;
+        TPF_TRY(const std::string_view uri, attribute_value(attribute.raw_value, store));
+        const std::string_view bound = is_default ? std::string_view() : local;
+        if (bound == "xmlns" || uri == kXmlnsUri) return bad("xmlns must not be declared");
+        if ((bound == "xml") != (uri == kXmlUri)) return bad("xml is bound to its own namespace only");
+        if (!is_default && uri.empty()) return bad("a prefix must not be undeclared");
+        if (bindings_count_ >= options_.limits.namespaces) return fail(Code::limit, "too many namespace declarations");
+        if (bindings_count_ == bindings_.size()) bindings_.emplace_back();
+        bindings_[bindings_count_].prefix.assign(bound);
+        bindings_[bindings_count_].uri.assign(uri);
+        ++bindings_count_;
+    }
+    for (std::size_t i = stack_.back().bindings; i < bindings_count_; ++i) {
+        declared_.push_back({bindings_[i].prefix, bindings_[i].uri});
+    }
+    return ok();
+}
+
+Status XmlScanner::resolve_attributes() {
+    if (attribute_values_.size() < raw_attributes_.size()) attribute_values_.resize(raw_attributes_.size());
+    for (const RawAttribute& attribute : raw_attributes_) {
+        const auto [prefix, local] = split_qualified(attribute.qualified);
+        if (prefix == "xmlns" || (prefix.empty() && local == "xmlns")) continue;
+        XmlAttribute resolved;
+        TPF_TRY(resolved.name, resolve_name(attribute.qualified, true));
+        TPF_TRY(resolved.value, attribute_value(attribute.raw_value, attribute_values_[attributes_.size()]));
+        for (const XmlAttribute& other : attributes_) {
+            if (other.name.local == resolved.name.local && other.name.uri == resolved.name.uri) return bad("an attribute stands twice");
+        }
+        attributes_.push_back(resolved);
+    }
+    return ok();
+}
+
+std::string_view XmlScanner::resolve(std::string_view prefix) const {
+    if (prefix == "xml") return kXmlUri;
+    for (std::size_t i = bindings_count_; i-- > 0;) {
+        if (bindings_[i].prefix == prefix) return bindings_[i].uri;
+    }
+    return {};
+}
+
+Result<XmlName> XmlScanner::resolve_name(std::string_view qualified, bool attribute) const {
+    const auto [prefix, local] = split_qualified(qualified);
+    XmlName name;
+    name.qualified = qualified;
+    name.local = local;
+    if (prefix.empty() && attribute) return name;
+    if (prefix == "xmlns") return bad("an element in the xmlns namespace");
+    name.uri = resolve(prefix);
+    if (!prefix.empty() && name.uri.empty()) return bad("a prefix is not declared");
+    return name;
+}
+
+std::string_view XmlScanner::open_name() const { return std::string_view(names_).substr(stack_.back().name_at); }
+
+Status XmlScanner::end_tag(std::string_view raw) {
+    if (stack_.empty()) {
+        if (root_seen_) return fail(Code::trailing_data, "an end tag after the root element");
+        return bad("an end tag without a start");
+    }
+    if (fragment_ && stack_.size() == 1) return bad("an end tag without a start");
+    std::string_view inner = raw.substr(2, raw.size() - 3);
+    const std::string_view name = open_name();
+    if (inner != name) {
+        while (!inner.empty() && is_space(inner.back())) inner.remove_suffix(1);
+        if (inner != name) {
+            if (name_length(inner) != inner.size() || inner.empty()) return bad("an end tag without a valid name");
+            mismatch_ = {std::string(name), stack_.back().line, std::string(inner), line_};
+            return bad("an end tag does not match its start tag");
+        }
+    }
+    return close_element(raw, inner);
+}
+
+Status XmlScanner::close_element(std::string_view raw, std::string_view qualified) {
+    TPF_TRY(handler_.end({qualified, raw}));
+    names_.resize(stack_.back().name_at);
+    bindings_count_ = stack_.back().bindings;
+    stack_.pop_back();
+    return ok();
+}
+
+std::vector<std::pair<std::string, std::string>> XmlScanner::bindings_in_scope() const {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (std::size_t i = bindings_count_; i-- > 0;) {
+        const Binding& binding = bindings_[i];
+        const bool seen = std::any_of(out.begin(), out.end(), [&](const auto& b) { return b.first == binding.prefix; });
+        if (!seen) out.emplace_back(binding.prefix, binding.uri);
+    }
+    std::erase_if(out, [](const auto& b) { return b.second.empty() || b.first == "xml"; });
+    std::sort(out.begin(), out.end());
+    return out;
+}
+
+void XmlScanner::advance_line(const char* to) {
+    if (!options_.lines || line_mark_ == nullptr || to <= line_mark_) return;
+    line_ += static_cast<std::uint64_t>(std::count(line_mark_, to, '\n'));
+    line_mark_ = to;
+}
+
+}  // namespace tpf::pseudonym

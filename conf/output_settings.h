@@ -32,8 +32,8 @@ struct OutputSettings {
 [[nodiscard]] OutputSettings output_settings(const Config& config);
 
 /// Canonical JSON: keys sorted, no white space, ASCII; equal settings give equal text. Worked example (one register):
-/// {"installation":"test","limits":{"attributes":16,"depth":32,"gcm_bytes":68719476704,"leaf_bytes":4096,
-/// "message_bytes":107374182400,"name_bytes":256,"persons":10000000,"tag_bytes":16384},"registers":{"IPLOS":{
+/// {"installation":{"kind":"test"},"limits":{"attributes":16,"depth":32,"gcm_bytes":68719476704,"leaf_bytes":4096,
+/// "message_bytes":107374182400,"name_bytes":256,"persons":10000000,"tag_bytes":16384},"register":{"IPLOS":{
 /// "kinds":["fodselsnummer","d-nummer","fh-nummer","duf-nummer"],"on_invalid":"mark","pseudonym_versions":[1],
 /// "rules":["old","2032"]}},"version":1}
 [[nodiscard]] std::string pinned_json(const OutputSettings& settings);

@@ -2,6 +2,7 @@
 // The senders' key file (formats.md § 5): UTF-16LE with BOM as published, UTF-8 read too. Parsed with RapidXML behind a
 // guard of size, depth, encoding and form, since RapidXML alone is lenient.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>

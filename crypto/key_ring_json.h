@@ -1,0 +1,45 @@
+#pragma once
+// keyring.json: the facts of a ring as text (docs/keyring-format.md). Internal to crypto/.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/encoding.h"
+#include "base/result.h"
+#include "crypto/key_ring.h"
+
+namespace tpf::crypto {
+
+/// How the ring's passphrase becomes the key that its pseudonym keys are sealed under: scrypt (RFC 7914).
+struct RingKdf {
+    std::size_t n = 32768;  ///< with r = 8 32 MiB of memory and about 0.1 s
+    std::size_t r = 8;
+    std::size_t p = 1;
+    Bytes salt;  ///< 16 bytes, drawn once per ring
+    friend bool operator==(const RingKdf&, const RingKdf&) = default;
+};
+
+/// One key as keyring.json has it.
+struct RingEntry {
+    KeyFacts facts;
+    std::string public_pem;  ///< all kinds but pseudonym, whose keys have no public half
+};
+
+struct RingRecord {
+    std::optional<RingKdf> kdf;  ///< there once the ring holds, or held, a pseudonym key
+    std::vector<RingEntry> keys;
+};
+
+[[nodiscard]] bool has_validity(KeyKind kind) noexcept;
+[[nodiscard]] bool has_register(KeyKind kind) noexcept;
+/// Whether a file with a secret belongs to a key of this kind.
+[[nodiscard]] bool has_secret(KeyKind kind) noexcept;
+
+/// Empty text is an empty ring. Code::config: not this format, another version, a value or member not understood, an
+/// id or a pseudonym version twice.
+[[nodiscard]] Result<RingRecord> parse_ring(std::string_view text);
+[[nodiscard]] std::string write_ring(const RingRecord& record);
+
+}  // namespace tpf::crypto

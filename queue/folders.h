@@ -15,20 +15,21 @@ inline constexpr const char* kKilde = "kilde.json";
 inline constexpr const char* kMelding = "melding.xml";  ///< the pseudonymised message
 inline constexpr const char* kPost = "post.json";
 inline constexpr const char* kSvar = "svar.json";
+inline constexpr const char* kRegistre = "registre.json";  ///< in receipts/: how the registers stand
 
 /// Paths only. A value, thread-safe.
 struct Folders {
     explicit Folders(const Path& root_);
     Path root;
     Path inbox_tmp, inbox_new;  ///< 02770: sources write, the core takes
-    Path work;                  ///< 0700: ID/ being worked on (its input), ID.ut/ (its output, not yet published)
+    Path work;                  ///< 02700: ID/ being worked on (its input), ID.ut/ (its output, not yet published)
     Path outbox;                ///< 02750: ID/, read by the forwarder
     Path receipts, receipts_tmp, receipts_new;  ///< 02770: the forwarder writes, the core takes
-    Path quarantine;                            ///< 0700: ID/, the encrypted bytes of what is quarantined or held
-    Path kvittering;                            ///< 0751: SOURCE/ 02750, readable by that source's group
+    Path quarantine;                            ///< 02700: ID/, the encrypted bytes of what is quarantined or held
+    Path kvittering;                            ///< 02751: SOURCE/ 02750, readable by that source's group
     Path lock;                                  ///< the core's lock file
     Path forward_lock;                          ///< the forwarder's lock file, in receipts/
-    Path journal;                               ///< the journal's database, in journal/ (0700)
+    Path journal;  ///< the journal's database, in journal/ (0700); opened by queue/journal.h
     [[nodiscard]] Path output(const SpoolId& id) const { return work / (id.str() + ".ut"); }
 };
 

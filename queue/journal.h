@@ -86,24 +86,24 @@ struct PassOutcome {
 
 struct Quarantine {
     Code code = Code::internal;
-    std::string reason;                       ///< English, no content
-    std::optional<std::string> input_sha256;  ///< when a pass consumed all bytes; not kept for record_damaged
-    std::optional<MessageName> name;          ///< when the tag was verified
-    std::optional<RegisterName> to;
-    std::vector<MarkedPerson> marked;          ///< for Code::invalid_number
-    std::optional<std::string> register_kode;  ///< when the register refused
+    std::string reason{};                       ///< English, no content
+    std::optional<std::string> input_sha256{};  ///< when a pass consumed all bytes; not kept for record_damaged
+    std::optional<MessageName> name{};          ///< when the tag was verified
+    std::optional<RegisterName> to{};
+    std::vector<MarkedPerson> marked{};          ///< for Code::invalid_number
+    std::optional<std::string> register_kode{};  ///< when the register refused
 };
 
 struct RegisterReceipt {
-    std::string kvittering;
-    std::string mottatt;  ///< as signed
+    std::string kvittering{};
+    std::string mottatt{};  ///< as signed
 };
 
 /// For list(): newest first where `newest_first`, else oldest first, by time of receipt.
 struct ListQuery {
-    std::optional<State> state;      ///< none: all
-    std::optional<Avsender> sender;  ///< that the source authenticated
-    std::optional<UtcTime> received_before;
+    std::optional<State> state{};      ///< none: all
+    std::optional<Avsender> sender{};  ///< that the source authenticated
+    std::optional<UtcTime> received_before{};
     bool newest_first = false;
     std::size_t limit = 100;
     std::size_t offset = 0;
@@ -151,7 +151,7 @@ class Journal {
     /// The payloads of a delivered message may go. Before Spool::remove_payloads. Already so: Code::internal.
     [[nodiscard]] Status payloads_removed(const SpoolId& id, const AuditEntry& entry);
     /// Something that is not the message's fault kept it from going on (claimed or committed only). The same code and
-    /// reason as last time: nothing is written, and only a count in memory goes up.
+    /// reason as last time: success, and nothing is written or logged.
     [[nodiscard]] Status note_attempt(const SpoolId& id, Code code, std::string_view reason, const AuditEntry& entry);
     /// The sender's kvittering for `revision` of the row is written. Is the row newer meanwhile: success, still due.
     [[nodiscard]] Status answered(const SpoolId& id, std::uint64_t revision, const AuditEntry& entry);

@@ -86,7 +86,7 @@ struct MessageRow {
     std::optional<UtcTime> removed;  ///< payloads are gone from the spool (or recovery removes them)
 
     // Trouble that is not the message's fault, for `status`; cleared by the next change of state
-    std::uint64_t attempts = 0;
+    std::uint64_t attempts = 0;  ///< how often the trouble became another one
     std::optional<Code> attempt_code;
     std::string attempt_reason;
     std::optional<UtcTime> attempt_since;  ///< since when this code and reason

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/codes.h"
@@ -63,20 +64,31 @@ struct PostRecord {
 /// The members of the answer are kept only where they have the form named here; other text of an answer is dropped.
 struct SvarRecord {
     SpoolId id;
-    unsigned http_status = 0;           ///< 0: there was none, see `trouble`
-    std::optional<Code> trouble;        ///< what the forwarder itself found: record_damaged when melding.xml does not
-                                        ///< match post.json
-    UtcTime answered;                   ///< when the forwarder had the answer
-    std::optional<std::string> status;  ///< `[A-Za-z0-9._-]{1,64}`
-    std::optional<std::string> kvittering;  ///< the same
-    std::optional<std::string> kode;        ///< the same
-    std::optional<std::string> navn;        ///< a MessageName
-    std::optional<std::string> sha256;      ///< 64 hex digits
-    std::optional<std::string> mottatt;     ///< 1 to 40 characters of `[0-9TZ:+.-]`, kept as it came: it was signed so
-    std::optional<std::string> signature;   ///< base64 of at most 128 characters
+    unsigned http_status = 0;             ///< 0: there was none, see `trouble`
+    std::optional<Code> trouble{};        ///< what the forwarder itself found: record_damaged when melding.xml does not
+                                          ///< match post.json
+    UtcTime answered{};                   ///< when the forwarder had the answer
+    std::optional<std::string> status{};  ///< `[A-Za-z0-9._-]{1,64}`
+    std::optional<std::string> kvittering{};  ///< the same
+    std::optional<std::string> kode{};        ///< the same
+    std::optional<std::string> navn{};        ///< a MessageName
+    std::optional<std::string> sha256{};      ///< 64 hex digits
+    std::optional<std::string> mottatt{};    ///< 1 to 40 characters of `[0-9TZ:+.-]`, kept as it came: it was signed so
+    std::optional<std::string> signature{};  ///< base64 of at most 128 characters
 };
 /// Leaves out members of the answer that have not their form.
 [[nodiscard]] Result<std::string> write_svar(const SvarRecord& record);
 [[nodiscard]] Result<SvarRecord> parse_svar(std::string_view text);
+
+/// How a register stands, as the forwarder sees it; for `status`.
+struct RegisterHealth {
+    RegisterName name;
+    std::optional<Code> trouble;  ///< none: the last try succeeded
+    UtcTime since;                ///< since when it has been so
+    std::uint64_t attempts = 0;   ///< failed tries since then
+};
+/// registre.json: all registers, in the order given.
+[[nodiscard]] Result<std::string> write_health(const std::vector<RegisterHealth>& registers);
+[[nodiscard]] Result<std::vector<RegisterHealth>> parse_health(std::string_view text);
 
 }  // namespace tpf::queue

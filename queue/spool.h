@@ -37,13 +37,14 @@ class Spool;
 /// the journal answers the second copy as a duplicate.
 class InboxWriter {
   public:
-    /// `reserve`: see Spool::check_room. `expected_size`: bytes that will come, 0 if not known.
+    /// `expected_size`: bytes that will come, 0 if not known. Code::disk_full: see Spool::check_room.
     [[nodiscard]] static Result<InboxWriter> begin(Spool& spool, std::uint64_t expected_size);
     InboxWriter(InboxWriter&& other) noexcept;
     InboxWriter& operator=(InboxWriter&&) = delete;
     ~InboxWriter();
 
     [[nodiscard]] const SpoolId& id() const noexcept { return id_; }
+    /// Asks for room again every 16 MiB, so that a body of unknown size cannot eat the reserve.
     [[nodiscard]] Status write(std::span<const std::uint8_t> bytes);
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
 
@@ -108,14 +109,6 @@ struct ReceiptEntry {
     uid_t owner = 0;  ///< must be the forwarder's user
 };
 
-/// How a register stands, as the forwarder sees it; for `status`.
-struct RegisterHealth {
-    RegisterName name;
-    std::optional<Code> trouble;  ///< none: the last try succeeded
-    UtcTime since;                ///< since when it has been so
-    std::uint64_t attempts = 0;   ///< failed tries since then
-};
-
 struct SpoolOptions {
     std::uint64_t reserve_bytes = 0;  ///< room that intake leaves free, so that what was taken can be finished
 };
@@ -176,7 +169,8 @@ class Spool {
     [[nodiscard]] Result<Listing> list_receipts() const;
     /// Code::record_form or Code::record_damaged: no answer; remove it, the forwarder will send again and get another.
     [[nodiscard]] Result<ReceiptEntry> read_receipt(const SpoolId& id) const;
-    /// After the journal has what it says, or when it is none. The forwarder sends a message again when it lies in
+    /// After the journal has what it says and the message was taken out of outbox (withdraw, quarantine or
+    /// remove_payloads), or when it is no receipt. The forwarder sends a message again when it lies in
     /// outbox and has no entry in receipts/new. Not there: success.
     [[nodiscard]] Status remove_receipt(const SpoolId& id);
     /// What the forwarder last wrote of its registers; empty when it has not written yet, or the file is damaged.

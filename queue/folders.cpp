@@ -1,0 +1,49 @@
+#include "queue/folders.h"
+
+namespace tpf::queue {
+namespace {
+
+Status make_folder_once(FileSystem& fs, const Path& path, mode_t mode) {
+    const auto there = fs.info(path);
+    if (there) {
+        if (!there.value().folder) return fail(Code::io, path.string() + " is not a folder");
+        return ok();
+    }
+    if (there.error().code() != Code::not_found) return fail(there.error());
+    TPF_TRY(fs.make_folder(path, mode));
+    return fs.sync_folder(path.has_parent_path() ? path.parent_path() : Path("."));
+}
+
+}  // namespace
+
+Folders::Folders(const Path& root_)
+    : root(root_.has_filename() ? root_ : root_.parent_path()),
+      inbox_tmp(root / "inbox" / "tmp"),
+      inbox_new(root / "inbox" / "new"),
+      work(root / "work"),
+      outbox(root / "outbox"),
+      receipts(root / "receipts"),
+      receipts_tmp(receipts / "tmp"),
+      receipts_new(receipts / "new"),
+      quarantine(root / "quarantine"),
+      kvittering(root / "kvittering"),
+      lock(root / "lock"),
+      forward_lock(receipts / "lock"),
+      journal(root / "journal" / "journal.db") {}
+
+Status make_folders(FileSystem& fs, const Folders& folders) {
+    const std::pair<Path, mode_t> wanted[] = {
+        {folders.root, 02751},         {folders.inbox_new.parent_path(), 02771},
+        {folders.inbox_tmp, 02770},    {folders.inbox_new, 02770},
+        {folders.work, 02700},         {folders.outbox, 02750},
+        {folders.receipts, 02770},     {folders.receipts_tmp, 02770},
+        {folders.receipts_new, 02770}, {folders.quarantine, 02700},
+        {folders.kvittering, 02751},   {folders.journal.parent_path(), 0700},
+    };
+    for (const auto& [path, mode] : wanted) {
+        TPF_TRY(make_folder_once(fs, path, mode));
+    }
+    return ok();
+}
+
+}  // namespace tpf::queue

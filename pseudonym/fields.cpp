@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pseudonym/formats_schema.h"
 #include "pseudonym/identity_number.h"
 #include "pseudonym/utf8.h"
 
@@ -88,6 +89,35 @@ Result<std::uint64_t> parse_antall(std::string_view value) {
     for (const char c : value.substr(0, form ? value.size() : 0)) number = number * 10 + static_cast<std::uint64_t>(c - '0');
     if (!form || number > kMaxPersons) return fail(Code::field_form, "AntallPersoner is not a number from 0 to 10000000");
     return number;
+}
+
+Result<bool> HeaderFields::take(int id, std::string_view value) {
+    switch (id) {
+        case Field::meldings_id: {
+            TPF_TRY(meldings_id_, MeldingsId::parse(value));
+            return true;
+        }
+        case Field::meldingstype: {
+            TPF_TRY(meldingstype_, parse_meldingstype(value));
+            return true;
+        }
+        case Field::kommunenummer: kommunenummer_ = value; return true;
+        case Field::bydelsnummer: bydelsnummer_ = value; return true;
+        case Field::organisasjonsnummer: {
+            TPF_TRY(avsender_, Avsender::create(kommunenummer_, bydelsnummer_, value));
+            return true;
+        }
+        case Field::reg: {
+            TPF_TRY(reg_, RegisterName::parse(value));
+            return true;
+        }
+        default: return false;
+    }
+}
+
+Result<ClearHeader> HeaderFields::header() const {
+    if (!meldings_id_ || !meldingstype_ || !avsender_ || !reg_) return fail(Code::header, "a header field is missing");
+    return ClearHeader{*meldings_id_, *meldingstype_, *avsender_, *reg_};
 }
 
 Status check_binding(std::string_view prefix, std::string_view uri) {

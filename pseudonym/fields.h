@@ -4,6 +4,7 @@
 // never hold the value.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,6 +39,23 @@ struct ClearHeader {
     Avsender avsender;
     RegisterName reg;
     friend bool operator==(const ClearHeader&, const ClearHeader&) = default;
+};
+
+/// Gathers a ClearHeader from a SchemaWalker's leaves (Field::meldings_id … Field::reg), in any of the formats.
+class HeaderFields {
+  public:
+    /// True: the field is one of the header's and was taken. Codes: kommunenummer, field_form.
+    [[nodiscard]] Result<bool> take(int id, std::string_view value);
+    /// Precondition: the schema has seen to it that all fields came.
+    [[nodiscard]] Result<ClearHeader> header() const;
+
+  private:
+    std::optional<MeldingsId> meldings_id_;
+    std::optional<Meldingstype> meldingstype_;
+    std::string kommunenummer_;
+    std::string bydelsnummer_;
+    std::optional<Avsender> avsender_;
+    std::optional<RegisterName> reg_;
 };
 
 }  // namespace tpf::pseudonym

@@ -1,0 +1,303 @@
+#include "pseudonym/tpf_layer.h"
+
+#include <algorithm>
+
+namespace tpf::pseudonym {
+namespace {
+
+constexpr std::size_t kFlushBytes = 256 * 1024;
+constexpr std::size_t kMaxNumberBytes = 32;
+constexpr std::size_t kMinSealedBytes = 28;  // 12 of IV, 16 of tag
+
+void append_escaped(std::string_view value, std::string& out) {
+    for (const char c : value) {
+        switch (c) {
+            case '<': out += "&lt;"; break;
+            case '>': out += "&gt;"; break;
+            case '&': out += "&amp;"; break;
+            default: out += c;
+        }
+    }
+}
+
+void append_declaration(std::string_view prefix, std::string_view uri, std::string& out) {
+    out += prefix.empty() ? " xmlns" : " xmlns:";
+    out += prefix;
+    out += "=\"";
+    append_escaped(uri, out);  // check_binding let no quote through
+    out += '"';
+}
+
+/// The name for our namespace where `taken` says what is bound otherwise: p, p1, p2, …
+template <class Taken>
+std::string free_prefix(const Taken& taken) {
+    std::string prefix = "p";
+    for (unsigned n = 1; taken(prefix); ++n) prefix = "p" + std::to_string(n);
+    return prefix;
+}
+
+std::string version_list(const std::vector<PseudonymDeriver>& derivers) {
+    std::string list;
+    for (const PseudonymDeriver& deriver : derivers) {
+        if (!list.empty()) list += ' ';
+        list += std::to_string(deriver.version());
+    }
+    return list;
+}
+
+}  // namespace
+
+std::string_view apprec_code(IdentityNumber::Fault fault) noexcept {
+    return fault == IdentityNumber::Fault::missing ? "E30" : "E31";
+}
+
+TpfLayer::TpfLayer(const ClearHeader& clear, const Bindings& bindings, RegisterSetup setup, const PassLimits& limits,
+                   OutputSink& sink)
+    : clear_(clear),
+      bindings_(bindings),
+      setup_(std::move(setup)),
+      limits_(limits),
+      sink_(sink),
+      walker_(tpf_layer_schema(), *this, limits.leaf_bytes, Code::not_allowed),
+      scanner_(*this, XmlOptions{limits.xml}) {
+    scanner_.begin_fragment(bindings_);
+    prefix_ = free_prefix([&](const std::string& prefix) {
+        return std::any_of(bindings_.begin(), bindings_.end(),
+                           [&](const auto& b) { return b.first == prefix && b.second != kPseudonymisertUri; });
+    });
+    out_.reserve(kFlushBytes * 2);
+    write_root();
+}
+
+TpfLayer::~TpfLayer() = default;
+
+void TpfLayer::open(std::string_view local) { out_.append("<").append(prefix_).append(":").append(local).append(">"); }
+void TpfLayer::close(std::string_view local) { out_.append("</").append(prefix_).append(":").append(local).append(">"); }
+void TpfLayer::element(std::string_view local, std::string_view value) {
+    open(local);
+    append_escaped(value, out_);
+    close(local);
+}
+
+void TpfLayer::write_root() {
+    out_ += "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<";
+    out_.append(prefix_).append(":PseudonymisertMelding");
+    append_declaration(prefix_, kPseudonymisertUri, out_);
+    for (const auto& [prefix, uri] : bindings_) {
+        if (prefix != prefix_) append_declaration(prefix, uri, out_);
+    }
+    out_ += " versjon=\"1\" domene=\"" + clear_.reg.str() + "\" nokkelversjon=\"" + version_list(setup_.derivers) + "\">";
+}
+
+Status TpfLayer::write_header() {
+    TPF_TRY(const ClearHeader sealed, fields_.header());
+    if (!(sealed == clear_)) return fail(Code::header_differs, "the clear header and Hode differ");
+    element("MeldingsId", sealed.meldings_id.view());
+    element("Meldingstype", to_string(sealed.meldingstype));
+    open("Avsender");
+    element("Kommunenummer", sealed.avsender.kommunenummer());
+    element("Bydelsnummer", sealed.avsender.bydelsnummer());
+    element("Organisasjonsnummer", sealed.avsender.organisasjonsnummer());
+    close("Avsender");
+    open("Mottaker");
+    element("Register", sealed.reg.str());
+    close("Mottaker");
+    element("Opprettet", format_utc(*created_));
+    return ok();
+}
+
+Status TpfLayer::start(const XmlStart& tag) {
+    TPF_TRY(walker_.start(tag));
+    if (capturing_) {
+        for (const XmlBinding& binding : tag.declared) {
+            TPF_TRY(check_binding(binding.prefix, binding.uri));
+        }
+        out_ += tag.raw;
+    }
+    return ok();
+}
+
+Status TpfLayer::end(const XmlEnd& tag) {
+    const bool captured = capturing_;
+    TPF_TRY(walker_.end(tag));
+    if (captured) out_ += tag.raw;
+    return ok();
+}
+
+Status TpfLayer::text(std::string_view raw, std::string_view value) {
+    TPF_TRY(walker_.text(raw, value));
+    if (!capturing_) return ok();
+    out_ += raw;
+    return flush_if_full();
+}
+
+Status TpfLayer::enter(int id, const XmlStart& tag) {
+    switch (id) {
+        case Field::person: return open_person(tag);
+        case Field::encrypted_data:
+            capturing_ = true;
+            register_key_ = nullptr;
+            sealed_.reset();
+            return ok();
+        case Field::content:
+            content_.reset();
+            if (sealed_.wrapped_key().size() != register_key_->modulus_bytes) {
+                return fail(Code::register_layer, "an encrypted key does not have its key's length");
+            }
+            return register_key_->policy.check(sealed_.transport(), sealed_.cipher());
+        default: return sealed_.enter(id, tag);
+    }
+}
+
+Status TpfLayer::leave(int id) {
+    switch (id) {
+        case Field::hode: return write_header();
+        case Field::kontaktperson: close("Kontaktperson"); return ok();
+        case Field::periode: close("Periode"); return ok();
+        case Field::person: return close_person();
+        case Field::encrypted_data: capturing_ = false; return ok();
+        case Field::content: {
+            TPF_TRY(content_.finish());
+            if (content_.decoded_size() < kMinSealedBytes) return fail(Code::register_layer, "sealed content is too short");
+            return ok();
+        }
+        default: return sealed_.leave(id);
+    }
+}
+
+Status TpfLayer::leaf(int id, std::string_view value) {
+    switch (id) {
+        case Field::fodselsnummer: return replace_number(value);
+        case Field::key_name: return check_key_name(value);
+        case Field::opprettet: {
+            TPF_TRY(created_, parse_utc(value));
+            return ok();
+        }
+        case Field::epost:
+        case Field::navn:
+        case Field::mobiltelefon: return contact_leaf(id, value);
+        case Field::fra:
+        case Field::til: return period_leaf(id, value);
+        case Field::antall: return number_of_persons(value);
+        default: {
+            TPF_TRY(const bool taken, fields_.take(id, value));
+            static_cast<void>(taken);
+            return ok();
+        }
+    }
+}
+
+Status TpfLayer::stream(int id, std::string_view value) {
+    if (id == Field::content) return content_.update(value);
+    return sealed_.stream(id, value);
+}
+
+Status TpfLayer::contact_leaf(int id, std::string_view value) {
+    if (id == Field::epost) {
+        TPF_TRY(check_epost(value));
+        open("Kontaktperson");
+        element("Epost", value);
+    } else if (id == Field::navn) {
+        TPF_TRY(check_navn(value));
+        element("Navn", value);
+    } else {
+        TPF_TRY(const std::string number, parse_mobiltelefon(value));
+        element("Mobiltelefon", number);
+    }
+    return ok();
+}
+
+Status TpfLayer::period_leaf(int id, std::string_view value) {
+    TPF_TRY(const auto day, parse_date(value));
+    if (id == Field::fra) {
+        from_ = day;
+        open("Periode");
+        element("Fra", value);
+    } else {
+        to_ = day;
+        element("Til", value);
+    }
+    return ok();
+}
+
+Status TpfLayer::number_of_persons(std::string_view value) {
+    TPF_TRY(expected_, parse_antall(value));
+    if (expected_ > limits_.persons) return fail(Code::limit, "more persons than [limits] persons");
+    element("AntallPersoner", value);
+    return ok();
+}
+
+Status TpfLayer::open_person(const XmlStart& tag) {
+    if (++position_ > expected_) return fail(Code::person_count, "more persons than AntallPersoner");
+    person_prefix_ = prefix_;
+    const bool rebound = std::any_of(tag.declared.begin(), tag.declared.end(), [&](const XmlBinding& b) {
+        return b.prefix == prefix_ && b.uri != kPseudonymisertUri;
+    });
+    if (rebound) person_prefix_ = free_prefix([&](const std::string& prefix) { return !scanner_.resolve(prefix).empty(); });
+    out_.append("<").append(person_prefix_).append(":Person");
+    if (rebound) append_declaration(person_prefix_, kPseudonymisertUri, out_);
+    if (!tag.declared.empty()) {
+        std::vector<XmlBinding> declared(tag.declared.begin(), tag.declared.end());
+        std::sort(declared.begin(), declared.end(), [](const auto& a, const auto& b) { return a.prefix < b.prefix; });
+        for (const XmlBinding& binding : declared) {
+            TPF_TRY(check_binding(binding.prefix, binding.uri));
+            append_declaration(binding.prefix, binding.uri, out_);
+        }
+    }
+    out_ += '>';
+    return ok();
+}
+
+Status TpfLayer::close_person() {
+    out_.append("</").append(person_prefix_).append(":Person>");
+    return flush_if_full();
+}
+
+Status TpfLayer::replace_number(std::string_view value) {
+    if (value.size() > kMaxNumberBytes) return fail(Code::field_form, "Fodselsnummer is longer than 32 characters");
+    const IdentityNumber::Judged judged = IdentityNumber::judge(value, setup_.rules);
+    if (!judged.number) {
+        marked_.push_back({static_cast<std::uint32_t>(position_), judged.fault});
+        out_.append("<").append(person_prefix_).append(":Pseudonym feil=\"").append(apprec_code(judged.fault)).append("\"/>");
+        return ok();
+    }
+    for (PseudonymDeriver& deriver : setup_.derivers) {
+        out_.append("<").append(person_prefix_).append(":Pseudonym>");
+        deriver.append(*judged.number, clear_.avsender.organisasjonsnummer(), out_);
+        out_.append("</").append(person_prefix_).append(":Pseudonym>");
+    }
+    return ok();
+}
+
+Status TpfLayer::check_key_name(std::string_view value) {
+    const auto known = std::find_if(setup_.keys.begin(), setup_.keys.end(),
+                                    [&](const auto& key) { return key.id.str() == value; });
+    if (known == setup_.keys.end()) return fail(Code::register_key, "a person's data are sealed for a key that is not the register's");
+    register_key_ = &*known;
+    return ok();
+}
+
+Status TpfLayer::flush_if_full() { return out_.size() >= kFlushBytes ? flush() : ok(); }
+
+Status TpfLayer::flush() {
+    TPF_TRY(sink_.write(as_bytes(out_)));
+    out_.clear();
+    return ok();
+}
+
+Result<PassReport> TpfLayer::finish() {
+    TPF_TRY(scanner_.finish());
+    TPF_TRY(walker_.finish());
+    if (position_ != expected_) return fail(Code::person_count, "fewer persons than AntallPersoner");
+    if (setup_.quarantine_invalid && !marked_.empty()) {
+        return fail(Code::invalid_number, std::to_string(marked_.size()) + " persons have a missing or wrong number");
+    }
+    close("PseudonymisertMelding");
+    out_ += '\n';
+    TPF_TRY(flush());
+    PassReport report{clear_, *created_, *from_, *to_, expected_, std::move(marked_), {}};
+    for (const PseudonymDeriver& deriver : setup_.derivers) report.key_versions.push_back(deriver.version());
+    return report;
+}
+
+}  // namespace tpf::pseudonym

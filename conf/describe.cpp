@@ -19,18 +19,17 @@ std::string comment(std::string_view text) {
     return out;
 }
 
-std::string sentence_of(const Facts& facts) {
-    std::string out(facts.what);
-    out += " (" + facts.type + ": " + facts.allowed;
-    if (!facts.unit.empty()) out += "; " + std::string(facts.unit);
-    out += facts.reloadable ? "; a reload brings a change into force)" : "; a change needs a restart)";
-    return out;
+/// "whole number, 1 to 3600 seconds; restart"
+std::string form_of(const Facts& facts) {
+    std::string out = facts.type + (facts.allowed.starts_with(facts.type) ? "" : ", " + facts.allowed);
+    if (!facts.unit.empty() && facts.type != "size") out += " " + std::string(facts.unit);
+    return out + (facts.reloadable ? "; reload" : "; restart");
 }
 
 /// The sample shows sources as comments: a folder that is not there would keep the service from starting.
 std::string sample_setting(const Facts& facts) {
     const bool active = facts.required && facts.section != "source";
-    return comment(sentence_of(facts)) + (active ? "" : "#") + std::string(facts.key) + " = " +
+    return comment(facts.what) + comment(form_of(facts)) + (active ? "" : "#") + std::string(facts.key) + " = " +
            toml_literal(facts.shown()) + "\n\n";
 }
 
@@ -60,10 +59,11 @@ std::string default_cell(const Facts& facts) {
 std::string table_row(const Facts& facts) {
     std::string type = facts.type;
     if (!facts.unit.empty() && facts.unit != facts.type) type += " (" + std::string(facts.unit) + ")";
+    const std::string form = facts.allowed == "absolute path" ? "absolute" : facts.allowed;
     std::string what(facts.what);
     if (facts.pinned) what += " Pinned with each message when it is claimed.";
     std::string row = "|";
-    for (const std::string& text : {code(facts.key), type, default_cell(facts), facts.allowed,
+    for (const std::string& text : {code(facts.key), type, default_cell(facts), form,
                                     std::string(facts.reloadable ? "reload" : "restart"), what}) {
         row += " " + cell(text) + " |";
     }
@@ -92,11 +92,13 @@ constexpr std::string_view kDocumentationHead =
 }  // namespace
 
 std::string sample() {
-    std::string out = comment("Configuration of the pseudonym manager: one file for tpfd, tpf-forward and tpfctl.") +
-                      comment(
-                          "A line that begins with # and a space explains; one that begins with # alone is a setting "
-                          "at its default, or an example of an optional one. Try a change with --check-config.") +
-                      "\n";
+    std::string out =
+        comment("Configuration of the pseudonym manager: one file for tpfd, tpf-forward and tpfctl.") +
+        comment(
+            "A line that begins with # and a space explains; one that begins with # alone is a setting "
+            "at its default, or an example of an optional one. Above each setting stands what it takes, "
+            "and whether a changed value needs a restart or only a reload. Try a change with --check-config.") +
+        "\n";
     for (const Section& section : sections()) {
         out += comment(section.what) + sample_heading(section) + "\n";
         for (const Facts& facts : all_facts()) {

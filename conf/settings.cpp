@@ -167,7 +167,7 @@ void add_message_limits(std::vector<Setting<Config>>& table) {
         AT(reloadable.limits.message_bytes));
     add("persons", 10'000'000, "", "Most persons in one message; the format itself allows no more than 10000000.",
         WholeNumber{1, 10'000'000}, AT(reloadable.limits.persons));
-    add("depth", 32, "elements", "Deepest nesting of elements, the root included. The format needs 8.",
+    add("depth", 32, "elements", "Deepest nesting of elements, the root included. The format itself stays below 8.",
         WholeNumber{8, 1024}, AT(reloadable.limits.depth));
     add("name_bytes", 256, "bytes", "Longest name of an element or attribute, its prefix included.",
         WholeNumber{32, 4096}, AT(reloadable.limits.name_bytes));

@@ -97,12 +97,12 @@ std::optional<std::uint64_t> Size::read(const Node& node, Complaints& complaints
     if (!is_type(node, Node::Type::text, "a size", complaints)) return std::nullopt;
     const auto value = parse_size(node.text);
     if (value) return in_range(node, *value, least, most, complaints);
-    complaints.push_back({node.at, in_quotes(node.text) + " is not a size"});
+    complaints.push_back({node.at, in_quotes(node.text) + " is not a size in bytes, B, KiB, MiB, GiB or TiB"});
     return std::nullopt;
 }
 
 std::string Size::allowed() const {
-    return size_text(least) + " to " + size_text(most) + ", as bytes or as text with B, KiB, MiB, GiB or TiB";
+    return size_text(least) + " to " + size_text(most);
 }
 
 std::string size_text(std::uint64_t bytes) {

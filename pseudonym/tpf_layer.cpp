@@ -280,7 +280,7 @@ Status TpfLayer::check_key_name(std::string_view value) {
 Status TpfLayer::flush_if_full() { return out_.size() >= kFlushBytes ? flush() : ok(); }
 
 Status TpfLayer::flush() {
-    TPF_TRY(sink_.write(as_bytes(out_)));
+    TPF_TRY(sink_.write(out_));
     out_.clear();
     return ok();
 }

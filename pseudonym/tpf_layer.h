@@ -23,7 +23,8 @@ namespace tpf::pseudonym {
 class OutputSink {
   public:
     virtual ~OutputSink() = default;
-    [[nodiscard]] virtual Status write(ByteView piece) = 0;
+    /// May take the string and leave another in its place, so that a writer on another thread need not copy.
+    [[nodiscard]] virtual Status write(std::string& piece) = 0;
 };
 
 /// What one register's messages need; made for one pass.

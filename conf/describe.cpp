@@ -21,7 +21,7 @@ std::string comment(std::string_view text) {
 
 /// "whole number, 1 to 3600 seconds; restart"
 std::string form_of(const Facts& facts) {
-    std::string out = facts.type + (facts.allowed.starts_with(facts.type) ? "" : ", " + facts.allowed);
+    std::string out = facts.type + ", " + facts.allowed;
     if (!facts.unit.empty() && facts.type != "size") out += " " + std::string(facts.unit);
     return out + (facts.reloadable ? "; reload" : "; restart");
 }
@@ -59,11 +59,10 @@ std::string default_cell(const Facts& facts) {
 std::string table_row(const Facts& facts) {
     std::string type = facts.type;
     if (!facts.unit.empty() && facts.unit != facts.type) type += " (" + std::string(facts.unit) + ")";
-    const std::string form = facts.allowed == "absolute path" ? "absolute" : facts.allowed;
     std::string what(facts.what);
     if (facts.pinned) what += " Pinned with each message when it is claimed.";
     std::string row = "|";
-    for (const std::string& text : {code(facts.key), type, default_cell(facts), form,
+    for (const std::string& text : {code(facts.key), type, default_cell(facts), facts.allowed,
                                     std::string(facts.reloadable ? "reload" : "restart"), what}) {
         row += " " + cell(text) + " |";
     }

@@ -7,7 +7,6 @@ namespace {
 
 constexpr std::uint64_t kKiB = std::uint64_t{1} << 10;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
-constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
 constexpr std::uint64_t kTiB = std::uint64_t{1} << 40;
 /// Longest path of a unix socket: sun_path has 108 bytes, the last one zero.
 constexpr std::size_t kSocketPath = 107;

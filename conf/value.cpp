@@ -156,8 +156,7 @@ std::optional<Path> AbsolutePath::read(const Node& node, Complaints& complaints)
 }
 
 std::string AbsolutePath::allowed() const {
-    return "absolute path" +
-           (most_bytes < 4095 ? " of at most " + std::to_string(most_bytes) + " bytes" : std::string());
+    return most_bytes < 4095 ? "absolute, at most " + std::to_string(most_bytes) + " bytes" : "absolute";
 }
 
 std::optional<Sender::Value> Sender::read(const Node& node, Complaints& complaints) {

@@ -69,7 +69,9 @@ std::string out_of_range(const Facts& facts) {
 TEST_SUITE("conf/settings") {
     TEST_CASE("every setting: a value of a wrong type is refused at its place") {
         for (const Facts& facts : all_facts()) {
-            for (const auto& [type, literal] : literals()) {
+            for (const auto& pair : literals()) {
+                const std::string& type = pair.first;
+                const std::string& literal = pair.second;
                 if (facts.type == type || (facts.type == "size" && type == "whole number")) continue;
                 const std::string content = with(facts, literal);
                 const Problems problems = bad(content);

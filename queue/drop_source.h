@@ -29,7 +29,7 @@ struct DropSettings {
     std::chrono::milliseconds settle{2000};
 };
 
-/// Asked before a file is taken: quotas. An error with disposition retry leaves the file for later.
+/// Asked before a file is taken: quotas. Code::quota ends the scan; any other error leaves that file for later.
 using Admission = std::function<Status(const DropSettings& settings, std::uint64_t size)>;
 
 struct DropScan {
@@ -38,12 +38,12 @@ struct DropScan {
     std::uint64_t refused = 0;   ///< links, other kinds, more than one hard link, or could not be read or removed
 };
 
-/// Not thread-safe. Logs what it refuses, once per file.
+/// Not thread-safe. Logs what it refuses, once per file, and never a file's name: a sender chose it.
 class DropSource {
   public:
     DropSource(Spool& spool, const Clock& clock, DropSettings settings, Admission admit = {});
-    /// One look at the folder. One bad file does not keep the others; Code::disk_full, a retry of `admit`, a missing
-    /// folder (Code::not_found) and everything with disposition stop end the scan.
+    /// One look at the folder. One bad file does not keep the others; Code::disk_full, Code::quota, a missing
+    /// folder (Code::io) and everything with disposition stop end the scan. What was taken before is taken.
     [[nodiscard]] Result<DropScan> scan();
 
   private:

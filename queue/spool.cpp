@@ -35,16 +35,23 @@ Result<FileInfo> plain_file(FileSystem& fs, const Path& path) {
     return what;
 }
 
+/// What another user's process took away under our hands must not read as Code::not_found, which is a stop.
+template <class T>
+Result<T> vanished_is(Code code, Result<T> result, const Path& path) {
+    if (!result && result.error().code() == Code::not_found) return fail(code, path.string() + " is gone");
+    return result;
+}
+
 Result<std::string> read_record(FileSystem& fs, const Path& path) {
     auto text = read_small(fs, path, kMaxRecord);
     if (!text && text.error().code() == Code::limit) return fail(Code::record_form, path.string() + " is too large");
-    return text;
+    return vanished_is(Code::record_form, std::move(text), path);
 }
 
 Result<FileInfo> entry_folder(FileSystem& fs, const Path& entry, const std::vector<std::string>& files) {
-    TPF_TRY(const auto folder, fs.info(entry));
+    TPF_TRY(const auto folder, vanished_is(Code::io, fs.info(entry), entry));
     if (!folder.folder) return fail(Code::record_form, entry.string() + " is not a folder");
-    TPF_TRY(const auto names, fs.list(entry));
+    TPF_TRY(const auto names, vanished_is(Code::io, fs.list(entry), entry));
     if (names != files) return fail(Code::record_form, entry.string() + " does not hold exactly its files");
     return folder;
 }
@@ -84,7 +91,8 @@ Status Spool::move_once(const Path& from, const Path& to) {
     Status moved = fs_->rename(from, to);
     if (moved || moved.error().code() != Code::not_found) return moved;
     TPF_TRY(const bool done, exists(*fs_, to));
-    return done ? ok() : moved;
+    if (!done) return fail(Code::record_damaged, from.string() + " is gone");
+    return ok();
 }
 
 Result<Listing> Spool::list_inbox() const {
@@ -116,7 +124,7 @@ Result<InboxEntry> Spool::read_work(const SpoolId& id) const {
 
 Result<FileInfo> Spool::look(const SpoolId& id) const {
     const Path entry = folders_.inbox_new / id.view();
-    TPF_TRY(FileInfo folder, fs_->info(entry));
+    TPF_TRY(FileInfo folder, vanished_is(Code::io, fs_->info(entry), entry));
     const auto body = fs_->info(entry / kInnsending);
     if (body && body.value().regular) return body;
     folder.size = 0;
@@ -130,7 +138,7 @@ Status Spool::claim(const SpoolId& id) {
 Result<std::unique_ptr<File>> Spool::open_input(const SpoolId& id) const {
     const Path path = folders_.work / id.view() / kInnsending;
     if (auto checked = plain_file(*fs_, path); !checked) return fail(checked.error());
-    return fs_->open_read(path);
+    return vanished_is(Code::record_form, fs_->open_read(path), path);
 }
 
 Status Spool::drop_output(const SpoolId& id) {
@@ -169,8 +177,7 @@ Status Spool::remove_payloads(const SpoolId& id) {
     TPF_TRY(withdraw(id));
     TPF_TRY(drop_output(id));
     TPF_TRY(fs_->remove_tree(folders_.work / id.view()));
-    TPF_TRY(fs_->remove_tree(folders_.quarantine / id.view()));
-    return fs_->remove_tree(folders_.inbox_new / id.view());
+    return fs_->remove_tree(folders_.quarantine / id.view());
 }
 
 Result<Listing> Spool::list_receipts() const {

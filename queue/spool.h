@@ -8,7 +8,8 @@
 // (ext4, xfs and btrfs promise it), and the sync of either folder makes it last.
 //
 // All calls are thread-safe as long as no two work on the same id. Errors are those of base/fs.h unless said otherwise;
-// after Code::fsync_failed the caller stops the process.
+// after Code::fsync_failed the caller stops the process. An entry that should be in one of two folders and is in
+// neither is Code::record_damaged.
 
 #include <functional>
 #include <memory>
@@ -148,7 +149,7 @@ class Spool {
     /// Drops a sealed output that will not be published (duplicate, held, conflict). Missing: success.
     [[nodiscard]] Status drop_output(const SpoolId& id);
     /// Renames work/ID.ut to outbox/ID and syncs outbox. After the journal committed, never before. Done already:
-    /// success. Neither there: Code::not_found.
+    /// success.
     [[nodiscard]] Status publish(const SpoolId& id);
     /// Takes outbox/ID back to work/ID.ut, so that the forwarder lets go of it: after delivery where payloads are
     /// kept, and before quarantine. Not there: success.
@@ -161,8 +162,8 @@ class Spool {
     [[nodiscard]] Status quarantine(const SpoolId& id);
     /// Moves quarantine/ID back to work/ID. After the journal row says claimed again. Done already: success.
     [[nodiscard]] Status retry(const SpoolId& id);
-    /// Removes everything that the spool has of ID, in whatever folder, but for its receipts and kvittering: after the
-    /// journal says discarded, duplicate, or that the payloads are removed. Nothing there: success.
+    /// Removes what work, outbox and quarantine have of ID: after the journal says discarded, duplicate, or that the
+    /// payloads are removed. Nothing there: success.
     [[nodiscard]] Status remove_payloads(const SpoolId& id);
 
     // --- receipts from the forwarder ---

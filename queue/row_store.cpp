@@ -1,0 +1,358 @@
+#include "queue/row_store.h"
+
+#include <nlohmann/json.hpp>
+#include <type_traits>
+#include <variant>
+
+#include "base/encoding.h"
+#include "base/sha256.h"
+
+namespace tpf::queue::store {
+namespace {
+
+constexpr std::int64_t kApplicationId = 0x5450464a;  // "TPFJ"
+constexpr std::int64_t kVersion = 1;
+
+// docs/spool-format.md describes each of these.
+constexpr std::string_view kSchema = R"sql(
+CREATE TABLE settings(digest TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE messages(
+  id TEXT PRIMARY KEY, state TEXT NOT NULL, revision INTEGER NOT NULL,
+  source TEXT NOT NULL, sender TEXT, received INTEGER NOT NULL, size INTEGER NOT NULL, claimed INTEGER NOT NULL,
+  settings TEXT NOT NULL REFERENCES settings(digest), released INTEGER NOT NULL,
+  name TEXT, register TEXT, meldingstype TEXT NOT NULL, opprettet TEXT NOT NULL, periode_fra TEXT NOT NULL,
+  periode_til TEXT NOT NULL, persons INTEGER, marked TEXT NOT NULL, input_sha256 TEXT, output_sha256 TEXT,
+  output_size INTEGER, signature TEXT NOT NULL, committed INTEGER,
+  code TEXT, reason TEXT NOT NULL, quarantined INTEGER, duplicate_of TEXT,
+  register_kvittering TEXT, register_kode TEXT, register_mottatt TEXT, delivered INTEGER, removed INTEGER,
+  attempts INTEGER NOT NULL, attempt_code TEXT, attempt_reason TEXT NOT NULL, attempt_since INTEGER,
+  answer_due INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
+CREATE INDEX messages_by_state ON messages(state, received, id);
+CREATE INDEX messages_by_received ON messages(received, id);
+CREATE INDEX messages_by_sender ON messages(state, sender);
+CREATE INDEX messages_by_input ON messages(input_sha256) WHERE input_sha256 IS NOT NULL;
+CREATE INDEX messages_by_meldings_id ON messages(substr(name, 19)) WHERE name IS NOT NULL;
+CREATE INDEX messages_by_original ON messages(duplicate_of) WHERE duplicate_of IS NOT NULL;
+CREATE INDEX messages_removable ON messages(delivered) WHERE delivered IS NOT NULL AND removed IS NULL;
+CREATE INDEX messages_due ON messages(received) WHERE answer_due = 1;
+CREATE INDEX messages_in_trouble ON messages(attempt_since) WHERE attempt_since IS NOT NULL;
+CREATE TRIGGER messages_keep BEFORE DELETE ON messages BEGIN SELECT RAISE(ABORT, 'rows are kept'); END;
+CREATE TABLE names(avsender TEXT NOT NULL, meldings_id TEXT NOT NULL, spool_id TEXT NOT NULL,
+  input_sha256 TEXT NOT NULL, PRIMARY KEY(avsender, meldings_id)) STRICT, WITHOUT ROWID;
+CREATE TRIGGER names_keep BEFORE DELETE ON names BEGIN SELECT RAISE(ABORT, 'names are kept'); END;
+CREATE TRIGGER names_fixed BEFORE UPDATE ON names BEGIN SELECT RAISE(ABORT, 'names are kept'); END;
+CREATE TABLE persons_day(avsender TEXT NOT NULL, day TEXT NOT NULL, persons INTEGER NOT NULL,
+  PRIMARY KEY(avsender, day)) STRICT, WITHOUT ROWID;
+CREATE TABLE counts(state TEXT PRIMARY KEY, messages INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+)sql";
+
+using Value = std::variant<std::monostate, std::int64_t, std::string>;
+
+// --- one field to and from a column ---
+
+Value pack(const std::string& v) {
+    return v;
+}
+Value pack(bool v) {
+    return std::int64_t{v ? 1 : 0};
+}
+Value pack(std::uint64_t v) {
+    return static_cast<std::int64_t>(v);
+}
+Value pack(UtcTime v) {
+    return std::int64_t{v.time_since_epoch().count()};
+}
+Value pack(State v) {
+    return std::string(to_string(v));
+}
+Value pack(Code v) {
+    return std::string(info(v).name);
+}
+Value pack(const SpoolId& v) {
+    return v.str();
+}
+Value pack(const Avsender& v) {
+    return v.str();
+}
+Value pack(const RegisterName& v) {
+    return v.str();
+}
+Value pack(const MessageName& v) {
+    return v.str();
+}
+Value pack(const std::vector<MarkedPerson>& v) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const MarkedPerson& one : v) list.push_back({{"person", one.person}, {"kode", one.kode}});
+    return list.dump();
+}
+template <class T>
+Value pack(const std::optional<T>& v) {
+    return v ? pack(*v) : Value();
+}
+
+template <class T>
+bool keep(Result<T> parsed, T& to) {
+    if (!parsed) return false;
+    to = std::move(parsed).value();
+    return true;
+}
+bool unpack_text(const std::string& text, std::string& to) {
+    to = text;
+    return true;
+}
+bool unpack_text(const std::string& text, State& to) {
+    const auto state = parse_state(text);
+    to = state.value_or(State::claimed);
+    return state.has_value();
+}
+bool unpack_text(const std::string& text, std::optional<Code>& to) {
+    const CodeInfo* row = find_code(text);
+    if (row != nullptr) to = row->code;
+    return row != nullptr;
+}
+bool unpack_text(const std::string& text, std::optional<std::string>& to) {
+    to = text;
+    return true;
+}
+bool unpack_text(const std::string& text, SpoolId& to) {
+    return keep(SpoolId::parse(text), to);
+}
+template <class T>
+requires requires(const std::string& text) {
+    T::parse(text);
+}
+bool unpack_text(const std::string& text, std::optional<T>& to) {
+    auto parsed = T::parse(text);
+    if (parsed) to = std::move(parsed).value();
+    return parsed.has_value();
+}
+bool unpack_text(const std::string& text, std::vector<MarkedPerson>& to) {
+    const auto list = nlohmann::json::parse(text, nullptr, false);
+    if (!list.is_array()) return false;
+    for (const auto& one : list) {
+        if (!one.is_object() || one.size() != 2) return false;
+        const auto person = one.find("person");
+        const auto kode = one.find("kode");
+        if (person == one.end() || !person->is_number_unsigned() || kode == one.end() || !kode->is_string())
+            return false;
+        to.push_back({person->get<std::uint64_t>(), kode->get<std::string>()});
+    }
+    return true;
+}
+template <class T>
+bool unpack_text(const std::string&, T&) {
+    return false;  // a number was expected
+}
+
+bool unpack_number(std::int64_t number, std::uint64_t& to) {
+    to = static_cast<std::uint64_t>(number);
+    return number >= 0;
+}
+bool unpack_number(std::int64_t number, bool& to) {
+    to = number == 1;
+    return number == 0 || number == 1;
+}
+bool unpack_number(std::int64_t number, UtcTime& to) {
+    to = UtcTime(std::chrono::seconds(number));
+    return true;
+}
+bool unpack_number(std::int64_t number, std::optional<std::uint64_t>& to) {
+    return unpack_number(number, to.emplace());
+}
+bool unpack_number(std::int64_t number, std::optional<UtcTime>& to) {
+    return unpack_number(number, to.emplace());
+}
+template <class T>
+bool unpack_number(std::int64_t, T&) {
+    return false;  // text was expected
+}
+
+template <class T>
+inline constexpr bool kNullable = false;
+template <class T>
+inline constexpr bool kNullable<std::optional<T>> = true;
+
+template <class T>
+bool unpack(const Value& value, T& to) {
+    if (const auto* text = std::get_if<std::string>(&value)) return unpack_text(*text, to);
+    if (const auto* number = std::get_if<std::int64_t>(&value)) return unpack_number(*number, to);
+    return kNullable<T>;
+}
+
+/// Calls f(column, field) for each, in the order of the columns and of the digest.
+template <class Row, class F>
+void each_field(Row& row, F&& f) {
+    f("id", row.id), f("state", row.state), f("revision", row.revision);
+    f("source", row.source), f("sender", row.sender), f("received", row.received), f("size", row.size);
+    f("claimed", row.claimed), f("settings", row.settings), f("released", row.released);
+    f("name", row.name), f("register", row.to), f("meldingstype", row.meldingstype), f("opprettet", row.opprettet);
+    f("periode_fra", row.periode_fra), f("periode_til", row.periode_til), f("persons", row.persons);
+    f("marked", row.marked), f("input_sha256", row.input_sha256), f("output_sha256", row.output_sha256);
+    f("output_size", row.output_size), f("signature", row.signature), f("committed", row.committed);
+    f("code", row.code), f("reason", row.reason), f("quarantined", row.quarantined);
+    f("duplicate_of", row.duplicate_of), f("register_kvittering", row.register_kvittering);
+    f("register_kode", row.register_kode), f("register_mottatt", row.register_mottatt), f("delivered", row.delivered);
+    f("removed", row.removed), f("attempts", row.attempts), f("attempt_code", row.attempt_code);
+    f("attempt_reason", row.attempt_reason), f("attempt_since", row.attempt_since), f("answer_due", row.answer_due);
+}
+
+void add_to_digest(std::string& bytes, std::string_view column, const Value& value) {
+    bytes.append(column).append("=");
+    if (const auto* text = std::get_if<std::string>(&value)) {
+        bytes.append("t").append(std::to_string(text->size())).append(":").append(*text);
+    } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
+        bytes.append("i").append(std::to_string(*number));
+    }
+    bytes.append("\n");
+}
+
+/// Binds all fields and, last, their digest.
+void bind_row(sqlite::Statement& statement, const MessageRow& row) {
+    int index = 0;
+    std::string digested;
+    each_field(row, [&](std::string_view column, const auto& field) {
+        const Value value = pack(field);
+        add_to_digest(digested, column, value);
+        ++index;
+        if (const auto* text = std::get_if<std::string>(&value)) {
+            statement.bind(index, *text);
+        } else if (const auto* number = std::get_if<std::int64_t>(&value)) {
+            statement.bind(index, *number);
+        } else {
+            statement.bind_null(index);
+        }
+    });
+    statement.bind(index + 1, hex(sha256(digested)));
+}
+
+struct Sql {
+    std::string select, insert, update;
+    Sql() {
+        std::string columns, marks, assignments;
+        int index = 0;
+        const MessageRow row(SpoolId::random());
+        each_field(row, [&](std::string_view column, const auto&) {
+            ++index;
+            columns.append(column).append(",");
+            marks.append("?").append(std::to_string(index)).append(",");
+            assignments.append(column).append("=?").append(std::to_string(index)).append(",");
+        });
+        const std::string last = "?" + std::to_string(index + 1);
+        select = "SELECT " + columns + "digest FROM messages ";
+        insert = "INSERT INTO messages(" + columns + "digest) VALUES(" + marks + last + ")";
+        update = "UPDATE messages SET " + assignments + "digest=" + last + " WHERE id=?1";
+    }
+};
+const Sql& sql() {
+    static const Sql texts;
+    return texts;
+}
+
+Status count(sqlite::Database& db, State state, std::int64_t change) {
+    TPF_TRY(auto statement, db.prepare("UPDATE counts SET messages = messages + ?2 WHERE state = ?1"));
+    return statement.bind(1, to_string(state)).bind(2, change).run();
+}
+
+Result<std::int64_t> pragma(sqlite::Database& db, std::string_view text) {
+    TPF_TRY(auto statement, db.prepare(text));
+    TPF_TRY(const bool row, statement.step());
+    return row ? statement.number(0) : 0;
+}
+
+Status create(sqlite::Database& db) {
+    TPF_TRY(db.execute(kSchema));
+    for (const State state : kStates) {
+        TPF_TRY(auto statement, db.prepare("INSERT INTO counts(state, messages) VALUES(?1, 0)"));
+        TPF_TRY(statement.bind(1, to_string(state)).run());
+    }
+    TPF_TRY(db.execute("PRAGMA application_id=" + std::to_string(kApplicationId)));
+    return db.execute("PRAGMA user_version=" + std::to_string(kVersion));
+}
+
+}  // namespace
+
+Status prepare(sqlite::Database& db) {
+    TPF_TRY(const std::int64_t application, pragma(db, "PRAGMA application_id"));
+    TPF_TRY(const std::int64_t version, pragma(db, "PRAGMA user_version"));
+    TPF_TRY(const std::int64_t tables, pragma(db, "SELECT count(*) FROM sqlite_schema"));
+    if (application == 0 && version == 0 && tables == 0) return create(db);
+    if (application != kApplicationId) return fail(Code::journal, "the database is not a journal of this program");
+    if (version != kVersion) {
+        return fail(Code::journal, "the journal has version " + std::to_string(version) + ", this program knows " +
+                                       std::to_string(kVersion));
+    }
+    return ok();
+}
+
+const std::string& select_rows() {
+    return sql().select;
+}
+
+Result<MessageRow> read_row(const sqlite::Statement& statement) {
+    MessageRow row(SpoolId::random());
+    int column = 0;
+    bool good = true;
+    std::string digested;
+    each_field(row, [&](std::string_view name, auto& field) {
+        using Field = std::remove_reference_t<decltype(field)>;
+        constexpr bool is_number = std::is_same_v<Field, bool> || std::is_same_v<Field, std::uint64_t> ||
+                                   std::is_same_v<Field, UtcTime> || std::is_same_v<Field, std::optional<UtcTime>> ||
+                                   std::is_same_v<Field, std::optional<std::uint64_t>>;
+        Value value;
+        if (!statement.is_null(column)) {
+            value = is_number ? Value(statement.number(column)) : Value(statement.text(column));
+        }
+        add_to_digest(digested, name, value);
+        good = unpack(value, field) && good;
+        ++column;
+    });
+    if (statement.text(column) != hex(sha256(digested)) || !good) {
+        return fail(Code::journal, "a message's row does not match its digest");
+    }
+    return row;
+}
+
+Result<std::vector<MessageRow>> read_rows(sqlite::Statement& statement) {
+    std::vector<MessageRow> rows;
+    while (true) {
+        TPF_TRY(const bool more, statement.step());
+        if (!more) return rows;
+        TPF_TRY(auto row, read_row(statement));
+        rows.push_back(std::move(row));
+    }
+}
+
+Result<std::optional<MessageRow>> load(sqlite::Database& db, const SpoolId& id) {
+    static const std::string text = select_rows() + "WHERE id=?1";
+    TPF_TRY(auto statement, db.prepare(text));
+    statement.bind(1, id.view());
+    TPF_TRY(const bool found, statement.step());
+    if (!found) return std::optional<MessageRow>();
+    TPF_TRY(auto row, read_row(statement));
+    return std::optional<MessageRow>(std::move(row));
+}
+
+Result<MessageRow> must_load(sqlite::Database& db, const SpoolId& id) {
+    TPF_TRY(auto row, load(db, id));
+    if (!row) return fail(Code::not_found, "no message " + id.str() + " in the journal");
+    return std::move(*row);
+}
+
+Status insert(sqlite::Database& db, const MessageRow& row) {
+    TPF_TRY(auto statement, db.prepare(sql().insert));
+    bind_row(statement, row);
+    TPF_TRY(statement.run());
+    return count(db, row.state, 1);
+}
+
+Status update(sqlite::Database& db, MessageRow& row, State before) {
+    ++row.revision;
+    TPF_TRY(auto statement, db.prepare(sql().update));
+    bind_row(statement, row);
+    TPF_TRY(statement.run());
+    if (row.state == before) return ok();
+    TPF_TRY(count(db, before, -1));
+    return count(db, row.state, 1);
+}
+
+}  // namespace tpf::queue::store

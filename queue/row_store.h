@@ -1,0 +1,34 @@
+#pragma once
+// The journal's tables: schema, and MessageRow to and from its columns, sealed by a digest over all of them. Used by
+// the journal's own files only, in the writer's thread, inside its transactions.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/sqlite.h"
+#include "queue/message_row.h"
+
+namespace tpf::queue::store {
+
+/// Makes the tables in an empty database; Code::journal when it holds something else, or a version that we do not know.
+[[nodiscard]] Status prepare(sqlite::Database& db);
+
+/// "SELECT <all columns> FROM messages ", to be followed by WHERE and so on, and read with read_row().
+[[nodiscard]] const std::string& select_rows();
+/// The row that `statement` stands on. Code::journal when it does not match its digest or a value has not its form.
+[[nodiscard]] Result<MessageRow> read_row(const sqlite::Statement& statement);
+/// Steps to the end.
+[[nodiscard]] Result<std::vector<MessageRow>> read_rows(sqlite::Statement& statement);
+
+[[nodiscard]] Result<std::optional<MessageRow>> load(sqlite::Database& db, const SpoolId& id);
+/// Code::not_found when there is none.
+[[nodiscard]] Result<MessageRow> must_load(sqlite::Database& db, const SpoolId& id);
+/// A new row; counts it.
+[[nodiscard]] Status insert(sqlite::Database& db, const MessageRow& row);
+/// Writes the row anew, its revision one higher; `before`: the state that it was loaded with.
+[[nodiscard]] Status update(sqlite::Database& db, MessageRow& row, State before);
+
+}  // namespace tpf::queue::store

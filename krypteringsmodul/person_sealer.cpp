@@ -1,0 +1,47 @@
+#include "krypteringsmodul/person_sealer.h"
+
+#include "base/base64_stream.h"
+#include "crypto/content_cipher.h"
+#include "pseudonym/formats_schema.h"
+
+namespace tpf::krypteringsmodul {
+namespace {
+
+void append_base64(ByteView bytes, std::string& out) {
+    const std::size_t at = out.size();
+    out.resize(at + Base64Encoder::max_output(bytes.size()));
+    Base64Encoder encoder;
+    std::size_t size = encoder.update(bytes, out.data() + at);
+    size += encoder.finish(out.data() + at + size);
+    out.resize(at + size);
+}
+
+}  // namespace
+
+PersonSealer::PersonSealer(const RecipientKey& recipient, crypto::KeyTransport transport, const MeldingsId& meldings_id)
+    : wrapper_(recipient.key, transport),
+      text_(sealed_text(transport, recipient.id)),
+      reference_("<i:Ref xmlns:i=\"" + std::string(pseudonym::kInnsendingUri) + "\" meldingsId=\"" + meldings_id.str() +
+                 "\" person=\"") {}
+
+Status PersonSealer::seal(const ExportPerson& person, std::uint64_t position, std::string& out) {
+    const auto key = crypto::ContentKey::random(crypto::ContentCipher::aes256_gcm);
+    TPF_TRY(const Bytes wrapped, wrapper_.wrap(key));
+    sealed_.clear();
+    crypto::ContentEncryptor encryptor(key);
+    TPF_TRY(encryptor.update(as_bytes(reference_ + std::to_string(position) + "\"/>"), sealed_));
+    TPF_TRY(encryptor.update(as_bytes(person.content), sealed_));
+    TPF_TRY(encryptor.finish(sealed_));
+
+    out += "<i:Person>";
+    append_element("i:Fodselsnummer", person.number, out);
+    out += text_.before_key;
+    append_base64(wrapped, out);
+    out += text_.before_content;
+    append_base64(sealed_, out);
+    out += text_.after_content;
+    out += "</i:Person>";
+    return ok();
+}
+
+}  // namespace tpf::krypteringsmodul

@@ -289,6 +289,7 @@ Status ExportReader::start_number(const XmlStart& tag) {
         return stop(
             feil(Code::not_allowed, "Feltet IPLOS\\Person\\Fodselsnummer skal ikke ha attributter" + here() + "."));
     }
+    leaf_.clear();
     state_ = State::number;
     return ok();
 }

@@ -122,8 +122,10 @@ bool complete(int status, const AnswerFields& f) {
 
 Result<AnswerFields> parse_answer(std::string_view body) try {
     if (body.size() > kMaxAnswerBytes) return fail(Code::receipt_invalid, "the answer is too long");
+    // The parser takes a NUL for the end of its input, whatever follows.
+    const bool has_nul = body.find('\0') != std::string_view::npos;
     Reader reader;
-    if (!json::sax_parse(body.begin(), body.end(), &reader)) {
+    if (has_nul || !json::sax_parse(body.begin(), body.end(), &reader)) {
         return fail(Code::receipt_invalid, "the answer is not the JSON that was agreed");
     }
     return reader.take();

@@ -20,7 +20,9 @@ Backoff::Duration Backoff::after(unsigned failures, double draw) const noexcept 
 }
 
 Backoff::Duration Backoff::bounded(std::chrono::seconds asked) const noexcept {
-    return std::clamp(Duration(std::min(asked, max)), least(), Duration(max));
+    // Compared in whole seconds: a time asked for can be too long for a Duration.
+    if (asked >= std::chrono::floor<std::chrono::seconds>(max)) return Duration(max);
+    return std::max(Duration(asked), least());
 }
 
 }  // namespace tpf::forward

@@ -15,8 +15,8 @@ using Draw = std::function<double()>;
 /// Doubling from `first` to `max` with full jitter ("Exponential Backoff And Jitter", M. Brooker, 2015: an even draw
 /// from nothing to the ceiling), but never less than half of `first`, so that no draw makes a hot loop.
 struct Backoff {
-    std::chrono::seconds first{1};
-    std::chrono::seconds max{900};  ///< at least `first`
+    std::chrono::milliseconds first{1'000};
+    std::chrono::milliseconds max{900'000};  ///< at least `first`
 
     using Duration = std::chrono::steady_clock::duration;
     [[nodiscard]] Duration least() const noexcept { return Duration(first) / 2; }

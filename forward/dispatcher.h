@@ -32,9 +32,10 @@ struct DispatcherSettings {
     /// this run after Schedule::kAwayAfter failures in a row, with the back-off between them; what waits for it then
     /// stays where it is, untried.
     bool drain = false;
-    std::chrono::seconds poll{30};           ///< how often the outbox is listed, whatever inotify said
-    std::chrono::seconds alarm_after{3600};  ///< a register in trouble for so long is logged as an error, once
-    std::chrono::seconds stop_grace{20};     ///< how long what is under way may go on after stop()
+    std::chrono::milliseconds poll{30'000};  ///< how often the outbox is listed, whatever inotify said
+    std::chrono::milliseconds alarm_after{
+        3'600'000};                                ///< a register in trouble for so long is logged as an error, once
+    std::chrono::milliseconds stop_grace{20'000};  ///< how long what is under way may go on after stop()
 };
 
 class Dispatcher {

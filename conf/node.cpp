@@ -47,11 +47,6 @@ Node convert(const toml::node& from) {
     return to;
 }
 
-bool fits_int64(const nlohmann::json& json) {
-    if (json.is_number_unsigned()) return json.get<std::uint64_t>() <= INT64_MAX;
-    return json.is_number_integer();
-}
-
 Problems not_toml(std::string_view file, Position at, std::string_view why) {
     Problem problem;
     problem.file = file;
@@ -110,7 +105,7 @@ Node from_json(const nlohmann::json& json, unsigned depth) {
     } else if (json.is_string()) {
         to.type = Node::Type::text;
         to.text = json.get<std::string>();
-    } else if (fits_int64(json)) {
+    } else if (json.is_number_integer()) {
         to.type = Node::Type::whole_number;
         to.number = json.get<std::int64_t>();
     } else {

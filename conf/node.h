@@ -38,8 +38,8 @@ struct Node::Member {
 
 /// Reads TOML 1.0. One problem at most: a text that is not TOML is understood up to its first fault only.
 [[nodiscard]] Checked<Node> read_toml(std::string_view text, std::string_view file);
-/// From JSON, without positions: defaults and pinned settings take the same way as what an operator wrote. Numbers past
-/// int64, null, and what lies deeper than `depth` become Type::fraction, which no setting takes.
+/// From JSON, without positions: defaults and pinned settings take the same way as what an operator wrote. Null, and
+/// what lies deeper than `depth`, become Type::fraction and numbers past int64 negative: no setting takes those.
 [[nodiscard]] Node from_json(const nlohmann::json& json, unsigned depth = 8);
 /// A text, whole number or list of them as TOML.
 [[nodiscard]] std::string toml_literal(const nlohmann::json& value);

@@ -37,8 +37,10 @@ Status check_free_text(std::string_view value, const char* field, std::size_t ma
     if (count == 0 || count > max) {
         return fail(Code::field_form, std::string(field) + " does not have 1 to " + std::to_string(max) + " characters");
     }
+    if (holds_identity_number(value)) {
+        return fail(Code::identity_leak, "something like an identity number in " + std::string(field));
+    }
     if (has_long_digit_run(value)) return fail(Code::field_form, std::string(field) + " has a run of 11 or more digits");
-    if (holds_identity_number(value)) return fail(Code::identity_leak, "something like an identity number in " + std::string(field));
     return ok();
 }
 

@@ -18,12 +18,17 @@ class Pass::Run final : public SubmissionHandler {
         : keys_(keys), options_(options), sink_(sink), reader_(*this, options.limits.xml, options.limits.leaf_bytes) {}
 
     Status feed(ByteView piece) {
+        if (failed_) return fail(Code::internal, "a pass goes on after its error");
+        failed_ = true;
         consumed_ += piece.size();
         if (consumed_ > options_.limits.message_bytes) return fail(Code::limit, "larger than [limits] message_bytes");
-        return reader_.feed(as_text(piece));
+        TPF_TRY(reader_.feed(as_text(piece)));
+        failed_ = false;
+        return ok();
     }
 
     Result<PassReport> finish() {
+        if (failed_) return fail(Code::internal, "a pass goes on after its error");
         TPF_TRY(reader_.finish());
         if (!report_) return fail(Code::internal, "the pass ended without a report");
         return std::move(*report_);
@@ -108,6 +113,7 @@ class Pass::Run final : public SubmissionHandler {
     OutputSink& sink_;
     SubmissionReader reader_;
     std::uint64_t consumed_ = 0;
+    bool failed_ = false;  // nobody gets a report after an error, even who did not look at it
     std::optional<ClearHeader> clear_;
     Bindings bindings_;
     std::optional<KeyId> key_id_;

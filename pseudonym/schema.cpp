@@ -49,7 +49,9 @@ Result<const ElementRule*> SchemaWalker::match(const XmlStart& tag) {
         }
     }
     for (const ElementRule& sibling : level.children) {
-        if (fits(sibling)) return fail(sibling.missing, name_of(sibling) + " stands twice or not in its place");
+        // Codes that say that something is missing do not fit what is there too often.
+        const Code code = sibling.missing == Code::header ? Code::header : foreign_here();
+        if (fits(sibling)) return fail(code, name_of(sibling) + " stands twice or not in its place");
     }
     return fail(foreign_here(), "an element that the format does not name" +
                           (level.rule != nullptr ? " in " + name_of(*level.rule) : std::string()));

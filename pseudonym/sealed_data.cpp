@@ -5,7 +5,7 @@
 namespace tpf::pseudonym {
 namespace {
 
-constexpr std::size_t kMaxWrapped = 2048;  // RSA of 16384 bits
+constexpr std::size_t kMaxWrappedText = 8192;  // RSA of 16384 bits is 2732 characters; the rest is for white space
 
 std::string_view algorithm_of(const XmlStart& tag) {
     const auto found = std::find_if(tag.attributes.begin(), tag.attributes.end(),
@@ -22,6 +22,7 @@ void SealedData::reset() {
     mgf_uri_.reset();
     key_name_.clear();
     wrapped_.clear();
+    wrapped_text_ = 0;
     decoder_.reset();
 }
 
@@ -56,8 +57,9 @@ Status SealedData::leaf(int id, std::string_view value) {
 
 Status SealedData::stream(int id, std::string_view value) {
     if (id != Field::wrapped_key) return ok();
+    wrapped_text_ += value.size();
+    if (wrapped_text_ > kMaxWrappedText) return fail(Code::limit, "an encrypted key is too long");
     const std::size_t before = wrapped_.size();
-    if (before + value.size() / 4 * 3 > 2 * kMaxWrapped) return fail(Code::limit, "an encrypted key is too long");
     wrapped_.resize(before + Base64Decoder::max_output(value.size()));
     TPF_TRY(const std::size_t size, decoder_.update(value, wrapped_.data() + before));
     wrapped_.resize(before + size);

@@ -41,6 +41,7 @@ class SealedData {
     std::string key_name_;
     Base64Decoder decoder_;
     Bytes wrapped_;
+    std::size_t wrapped_text_ = 0;  // characters of it
 };
 
 }  // namespace tpf::pseudonym

@@ -6,7 +6,7 @@ namespace tpf::pseudonym {
 namespace {
 
 constexpr std::size_t kFlushBytes = 256 * 1024;
-constexpr std::size_t kMaxNumberBytes = 32;
+constexpr std::size_t kMaxNumberCharacters = 32;
 constexpr std::size_t kMinSealedBytes = 28;  // 12 of IV, 16 of tag
 
 void append_escaped(std::string_view value, std::string& out) {
@@ -28,12 +28,20 @@ void append_declaration(std::string_view prefix, std::string_view uri, std::stri
     out += '"';
 }
 
-/// The name for our namespace where `taken` says what is bound otherwise: p, p1, p2, …
-template <class Taken>
-std::string free_prefix(const Taken& taken) {
+/// The name for our namespace: p where that is free or ours already, else the first of p1, p2, … that is not bound.
+/// `resolve` answers what a prefix is bound to, nothing when it is not.
+template <class Resolve>
+std::string free_prefix(const Resolve& resolve) {
+    const std::string_view at_p = resolve("p");
     std::string prefix = "p";
-    for (unsigned n = 1; taken(prefix); ++n) prefix = "p" + std::to_string(n);
+    if (at_p.empty() || at_p == kPseudonymisertUri) return prefix;
+    for (unsigned n = 1; !resolve(prefix).empty(); ++n) prefix = "p" + std::to_string(n);
     return prefix;
+}
+
+std::size_t count_characters(std::string_view utf8) noexcept {
+    return static_cast<std::size_t>(
+        std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 std::string version_list(const std::vector<PseudonymDeriver>& derivers) {
@@ -61,10 +69,7 @@ TpfLayer::TpfLayer(const ClearHeader& clear, const Bindings& bindings, RegisterS
       walker_(tpf_layer_schema(), *this, limits.leaf_bytes, Code::not_allowed),
       scanner_(*this, XmlOptions{limits.xml}) {
     scanner_.begin_fragment(bindings_);
-    prefix_ = free_prefix([&](const std::string& prefix) {
-        return std::any_of(bindings_.begin(), bindings_.end(),
-                           [&](const auto& b) { return b.first == prefix && b.second != kPseudonymisertUri; });
-    });
+    prefix_ = free_prefix([&](std::string_view prefix) { return scanner_.resolve(prefix); });
     out_.reserve(kFlushBytes * 2);
     write_root();
 }
@@ -233,9 +238,9 @@ Status TpfLayer::open_person(const XmlStart& tag) {
     const bool rebound = std::any_of(tag.declared.begin(), tag.declared.end(), [&](const XmlBinding& b) {
         return b.prefix == prefix_ && b.uri != kPseudonymisertUri;
     });
-    if (rebound) person_prefix_ = free_prefix([&](const std::string& prefix) { return !scanner_.resolve(prefix).empty(); });
+    if (rebound) person_prefix_ = free_prefix([&](std::string_view prefix) { return scanner_.resolve(prefix); });
     out_.append("<").append(person_prefix_).append(":Person");
-    if (rebound) append_declaration(person_prefix_, kPseudonymisertUri, out_);
+    if (rebound && scanner_.resolve(person_prefix_).empty()) append_declaration(person_prefix_, kPseudonymisertUri, out_);
     if (!tag.declared.empty()) {
         std::vector<XmlBinding> declared(tag.declared.begin(), tag.declared.end());
         std::sort(declared.begin(), declared.end(), [](const auto& a, const auto& b) { return a.prefix < b.prefix; });
@@ -254,7 +259,7 @@ Status TpfLayer::close_person() {
 }
 
 Status TpfLayer::replace_number(std::string_view value) {
-    if (value.size() > kMaxNumberBytes) return fail(Code::field_form, "Fodselsnummer is longer than 32 characters");
+    if (count_characters(value) > kMaxNumberCharacters) return fail(Code::field_form, "Fodselsnummer is longer than 32 characters");
     const IdentityNumber::Judged judged = IdentityNumber::judge(value, setup_.rules);
     if (!judged.number) {
         marked_.push_back({static_cast<std::uint32_t>(position_), judged.fault});

@@ -145,7 +145,7 @@ Status XmlScanner::feed(std::string_view piece) {
         const std::size_t step = std::min(piece.size(), kCarryStep);
         carry_.append(piece.substr(0, step));
         line_mark_ = carry_.data();
-        TPF_TRY(const std::size_t used, process(carry_, false));
+        TPF_TRY(const std::size_t used, process(carry_));
         advance_line(carry_.data() + used);
         if (used >= before) {
             piece.remove_prefix(used - before);
@@ -157,34 +157,29 @@ Status XmlScanner::feed(std::string_view piece) {
     }
     if (piece.empty()) return ok();
     line_mark_ = piece.data();
-    TPF_TRY(const std::size_t used, process(piece, false));
+    TPF_TRY(const std::size_t used, process(piece));
     advance_line(piece.data() + used);
     carry_.assign(piece.substr(used));
     return ok();
 }
 
 Status XmlScanner::finish() {
-    if (!carry_.empty()) {
-        line_mark_ = carry_.data();
-        TPF_TRY(const std::size_t used, process(carry_, true));
-        if (used != carry_.size()) {
-            if (root_seen_ && stack_.empty()) return fail(Code::trailing_data, "something follows the root element");
-            return fail(Code::truncated, "the document ends inside markup");
-        }
-    }
-    if (!root_seen_ || stack_.size() != (fragment_ ? 1U : 0U)) return fail(Code::truncated, "the document ends before its root element does");
-    if (state_ != State::content) return fail(Code::trailing_data, "the document ends inside a comment or instruction");
-    return ok();
+    const bool closed = root_seen_ && stack_.size() == (fragment_ ? 1U : 0U);
+    if (!closed) return fail(Code::truncated, "the document ends before its root element does");
+    // What is carried waits for bytes that will not come.
+    if (carry_.empty() && state_ == State::content) return ok();
+    if (fragment_) return fail(Code::truncated, "the content ends inside markup");
+    return fail(Code::trailing_data, "something follows the root element");
 }
 
 /// Scans as far as whole constructs reach and returns how many bytes are done with.
-Result<std::size_t> XmlScanner::process(std::string_view bytes, bool last) {
+Result<std::size_t> XmlScanner::process(std::string_view bytes) {
     std::size_t at = 0;
     while (at < bytes.size()) {
         const std::string_view rest = bytes.substr(at);
         std::size_t used = 0;
         if (state_ == State::beginning) {
-            TPF_TRY(used, process_beginning(rest, last));
+            TPF_TRY(used, process_beginning(rest));
             if (state_ != State::beginning) {
                 at += used;
                 continue;
@@ -198,7 +193,7 @@ Result<std::size_t> XmlScanner::process(std::string_view bytes, bool last) {
         } else {
             const std::size_t markup = rest.find('<');
             const bool follows = markup != std::string_view::npos;
-            TPF_TRY(used, process_text(follows ? rest.substr(0, markup) : rest, follows || last));
+            TPF_TRY(used, process_text(follows ? rest.substr(0, markup) : rest, follows));
         }
         if (used == 0) break;
         at += used;
@@ -207,16 +202,16 @@ Result<std::size_t> XmlScanner::process(std::string_view bytes, bool last) {
 }
 
 /// The BOM and the XML declaration, which may only stand first.
-Result<std::size_t> XmlScanner::process_beginning(std::string_view bytes, bool last) {
+Result<std::size_t> XmlScanner::process_beginning(std::string_view bytes) {
     static constexpr std::string_view kBom = "\xef\xbb\xbf";
     static constexpr std::string_view kDeclaration = "<?xml";
     if (!bom_seen_ && bytes.substr(0, 3) == kBom.substr(0, std::min<std::size_t>(bytes.size(), 3))) {
-        if (bytes.size() < kBom.size()) {
-            if (last) return fail(Code::encoding, "a cut byte order mark");
-            return std::size_t{0};
-        }
+        if (bytes.size() < kBom.size()) return std::size_t{0};
         bom_seen_ = true;
         return kBom.size();
+    }
+    if (!bom_seen_ && (bytes.front() == '\xfe' || bytes.front() == '\xff')) {
+        return fail(Code::encoding, "a byte order mark of another encoding");
     }
     bom_seen_ = true;
     const std::size_t common = std::min(bytes.size(), kDeclaration.size() + 1);
@@ -224,10 +219,7 @@ Result<std::size_t> XmlScanner::process_beginning(std::string_view bytes, bool l
         state_ = State::content;
         return std::size_t{0};
     }
-    if (bytes.size() <= kDeclaration.size()) {
-        if (last) state_ = State::content;
-        return std::size_t{0};
-    }
+    if (bytes.size() <= kDeclaration.size()) return std::size_t{0};
     if (!is_space(bytes[kDeclaration.size()])) {
         state_ = State::content;
         return std::size_t{0};
@@ -302,7 +294,8 @@ Result<std::size_t> XmlScanner::process_markup(std::string_view bytes) {
             const bool xml = target.size() == 3 && (target[0] | 0x20) == 'x' && (target[1] | 0x20) == 'm' && (target[2] | 0x20) == 'l';
             if (xml || target.find(':') != std::string_view::npos) return bad("a processing instruction of a reserved name");
             const char after = bytes[2 + length];
-            if (!is_space(after) && after != '?') return bad("a processing instruction is not well-formed");
+            if (after == '?' && bytes.size() < 4 + length) return std::size_t{0};
+            if (!is_space(after) && bytes.substr(2 + length, 2) != "?>") return bad("a processing instruction is not well-formed");
             TPF_TRY(handler_.extra(bytes.substr(0, 2 + length), {}));
             state_ = State::instruction;
             return 2 + length;

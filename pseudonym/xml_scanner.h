@@ -134,8 +134,8 @@ class XmlScanner {
         std::string_view raw_value;
     };
 
-    Result<std::size_t> process(std::string_view bytes, bool last);
-    Result<std::size_t> process_beginning(std::string_view bytes, bool last);
+    Result<std::size_t> process(std::string_view bytes);
+    Result<std::size_t> process_beginning(std::string_view bytes);
     Result<std::size_t> process_markup(std::string_view bytes);
     Result<std::size_t> process_text(std::string_view run, bool markup_follows);
     Result<std::size_t> process_extra(std::string_view bytes);

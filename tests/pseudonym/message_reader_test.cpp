@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view kFirst = "1-a2zvgphbpxjt6iz2hfthifyui6sxg4y2";
 constexpr std::string_view kSecond = "1-bywhjbbx4vmrpfg7wqxvn6e4kszqmoim";
-/// Published by Skatteetaten's Tenor as a synthetic test number; formats.md uses it.
+/// The number in the message format's own example.
 constexpr std::string_view kNumber = "13097248022";
 
 std::string sealed(std::string_view content = {}) {

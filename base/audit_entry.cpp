@@ -13,7 +13,7 @@ std::string_view to_string(AuditKind kind) noexcept {
         case AuditKind::held: return "held";
         case AuditKind::claimed: return "claimed";
         case AuditKind::pseudonymised: return "pseudonymised";
-        case AuditKind::forwarded: return "forwarded";
+        case AuditKind::answered: return "answered";
         case AuditKind::delivered: return "delivered";
         case AuditKind::quarantined: return "quarantined";
         case AuditKind::retried: return "retried";

@@ -18,7 +18,7 @@
 namespace tpf {
 
 enum class AuditKind {
-    start, stop, configuration, key_event, received, duplicate, held, claimed, pseudonymised, forwarded, delivered,
+    start, stop, configuration, key_event, received, duplicate, held, claimed, pseudonymised, answered, delivered,
     quarantined, retried, discarded, receipt_refused, removed, operator_action,
 };
 [[nodiscard]] std::string_view to_string(AuditKind kind) noexcept;

@@ -1,0 +1,40 @@
+#include "daemon/commands.h"
+
+#include <array>
+
+namespace tpf::daemon {
+
+Result<Json> Commands::run(const Json& request, const Operator& who, ControlStream& stream) {
+    struct Entry {
+        std::string_view name;
+        Handler handler;
+    };
+    static constexpr std::array kCommands = {
+        Entry{"status", &Commands::status},
+        Entry{"check", &Commands::check},
+        Entry{"submit", &Commands::submit},
+        Entry{"queue list", &Commands::queue_list},
+        Entry{"queue show", &Commands::queue_show},
+        Entry{"queue retry", &Commands::queue_retry},
+        Entry{"queue discard", &Commands::queue_discard},
+        Entry{"receipt", &Commands::receipt},
+        Entry{"keys list", &Commands::keys_list},
+        Entry{"keys generate", &Commands::keys_generate},
+        Entry{"keys import", &Commands::keys_import},
+        Entry{"keys publish", &Commands::keys_publish},
+        Entry{"audit show", &Commands::audit_show},
+        Entry{"audit verify", &Commands::audit_verify},
+    };
+    TPF_TRY(const std::string name, text_arg(request, "command", true));
+    TPF_TRY(const std::uint64_t body, number_arg(request, "body", 0));
+    static const Json kNoArgs = Json::object();
+    const auto args = request.find("args");
+    if (args != request.end() && !args->is_object()) return fail(Code::usage, "args is not an object");
+    const Call call{args == request.end() ? kNoArgs : *args, who, stream, body};
+    for (const Entry& entry : kCommands) {
+        if (entry.name == name) return (this->*entry.handler)(call);
+    }
+    return fail(Code::usage, "there is no such command", "tpfctl and tpfd are of different versions?");
+}
+
+}  // namespace tpf::daemon

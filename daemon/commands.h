@@ -1,0 +1,58 @@
+#pragma once
+// What an operator can ask the core for over its socket. Each command that changes something has the operator's name
+// and, where the matter asks for it, a reason in its audit entry.
+
+#include "daemon/control_protocol.h"
+#include "daemon/coordinator.h"
+#include "daemon/core.h"
+
+namespace tpf::daemon {
+
+/// Who asks, as the kernel says.
+struct Operator {
+    uid_t uid;
+    std::string name;
+};
+
+/// Thread-safe.
+class Commands {
+  public:
+    Commands(Core& core, Coordinator& coordinator) noexcept : core_(core), coordinator_(coordinator), started_(core.clock.utc()) {}
+    /// `request`: the object of control_protocol.h; its body, if any, is read from `stream`.
+    [[nodiscard]] Result<Json> run(const Json& request, const Operator& who, ControlStream& stream);
+
+  private:
+    struct Call {
+        const Json& args;
+        const Operator& who;
+        ControlStream& stream;
+        std::uint64_t body;
+    };
+    using Handler = Result<Json> (Commands::*)(const Call&);
+
+    // commands_status.cpp
+    Result<Json> status(const Call& call);
+    Result<Json> check(const Call& call);
+    Result<Json> audit_show(const Call& call);
+    Result<Json> audit_verify(const Call& call);
+    // commands_queue.cpp
+    Result<Json> submit(const Call& call);
+    Result<Json> queue_list(const Call& call);
+    Result<Json> queue_show(const Call& call);
+    Result<Json> queue_retry(const Call& call);
+    Result<Json> queue_discard(const Call& call);
+    Result<Json> receipt(const Call& call);
+    // commands_keys.cpp
+    Result<Json> keys_list(const Call& call);
+    Result<Json> keys_generate(const Call& call);
+    Result<Json> keys_import(const Call& call);
+    Result<Json> keys_publish(const Call& call);
+
+    Core& core_;
+    Coordinator& coordinator_;
+    UtcTime started_;
+};
+
+[[nodiscard]] Json row_json(const queue::MessageRow& row);
+
+}  // namespace tpf::daemon

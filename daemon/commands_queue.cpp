@@ -1,0 +1,167 @@
+#include "base/log.h"
+#include "conf/output_settings.h"
+#include "daemon/commands.h"
+#include "daemon/socket_file.h"
+#include "pseudonym/pass.h"
+#include "queue/kvittering.h"
+
+namespace tpf::daemon {
+namespace {
+
+using queue::MessageRow;
+
+template <class T>
+void put(Json& json, const char* name, const std::optional<T>& value) {
+    if (value) json[name] = *value;
+}
+void put_time(Json& json, const char* name, const std::optional<UtcTime>& time) {
+    if (time) json[name] = format_utc(*time);
+}
+void put_text(Json& json, const char* name, const std::string& text) {
+    if (!text.empty()) json[name] = text;
+}
+
+Result<std::string> reason_of(const Json& args) {
+    TPF_TRY(std::string reason, text_arg(args, "reason", true));
+    if (!queue::is_reason(reason)) {
+        return fail(Code::usage, "the reason is empty, longer than 500 bytes or has control characters", "give --reason \"why\"");
+    }
+    return reason;
+}
+
+}  // namespace
+
+Json row_json(const MessageRow& row) {
+    Json json = {{"id", row.id.str()}, {"state", queue::to_string(row.state)}, {"source", row.source}};
+    if (row.sender) json["sender"] = row.sender->str();
+    json["received"] = format_utc(row.received);
+    json["bytes"] = row.size;
+    if (row.name) json["name"] = row.name->str();
+    if (row.to) json["register"] = row.to->str();
+    put_text(json, "type", row.meldingstype);
+    put_text(json, "created", row.opprettet);
+    put_text(json, "period_from", row.periode_fra);
+    put_text(json, "period_to", row.periode_til);
+    put(json, "persons", row.persons);
+    if (!row.marked.empty()) {
+        Json marked = Json::array();
+        for (const auto& person : row.marked) marked.push_back({{"person", person.person}, {"code", person.kode}});
+        json["without_pseudonym"] = std::move(marked);
+    }
+    put(json, "input_sha256", row.input_sha256);
+    put(json, "output_sha256", row.output_sha256);
+    put(json, "output_bytes", row.output_size);
+    put_time(json, "committed", row.committed);
+    if (row.code) json["code"] = info(*row.code).name;
+    put_text(json, "reason", row.reason);
+    put_time(json, "quarantined", row.quarantined);
+    if (row.duplicate_of) json["duplicate_of"] = row.duplicate_of->str();
+    put(json, "register_receipt", row.register_kvittering);
+    put(json, "register_code", row.register_kode);
+    put(json, "register_received", row.register_mottatt);
+    put_time(json, "delivered", row.delivered);
+    put_time(json, "payloads_removed", row.removed);
+    if (row.attempt_code) {
+        json["waits_for"] = {{"code", info(*row.attempt_code).name}, {"reason", row.attempt_reason}, {"attempts", row.attempts}};
+        put_time(json["waits_for"], "since", row.attempt_since);
+        json["waits_for"]["hint"] = info(*row.attempt_code).remedy;
+    }
+    return json;
+}
+
+Result<Json> Commands::submit(const Call& call) {
+    TPF_TRY(const std::string reason, reason_of(call.args));
+    TPF_TRY(const std::string sender_text, text_arg(call.args, "sender", true));
+    auto sender = Avsender::parse(sender_text);
+    if (!sender) return fail(Code::usage, "sender: " + sender.error().detail(), "give --sender 0301-00-974761076");
+    if (call.body == 0) return fail(Code::usage, "an empty file");
+    if (call.body > core_.config.reloadable.limits.message_bytes) return fail(Code::usage, "the file is larger than [limits] message_bytes");
+    TPF_TRY(auto writer, queue::InboxWriter::begin(core_.spool, call.body));
+    SocketFile body(call.stream, call.body);
+    Bytes block(pseudonym::Pass::kPiece);
+    while (true) {
+        TPF_TRY(const std::size_t size, body.read(block));
+        if (size == 0) break;
+        TPF_TRY(writer.write({block.data(), size}));
+    }
+    TPF_TRY(const auto record, writer.commit({kOperatorSource, sender.value(), call.who.name, reason, core_.clock.utc()}));
+    core_.lifecycle.wake();
+    log::info("submitted by an operator", {{"stage", "submit"}, {"message", record.id}, {"operator", call.who.name}, {"sender", sender_text}});
+    return Json{{"id", record.id.str()}, {"bytes", record.size}, {"sha256", record.sha256}};
+}
+
+Result<Json> Commands::queue_list(const Call& call) {
+    queue::ListQuery query;
+    TPF_TRY(const std::string state, text_arg(call.args, "state", false));
+    if (!state.empty()) {
+        query.state = queue::parse_state(state);
+        if (!query.state) return fail(Code::usage, "there is no such state", "claimed, committed, delivered, quarantined, held, discarded or duplicate");
+    }
+    TPF_TRY(const std::string sender, text_arg(call.args, "sender", false));
+    if (!sender.empty()) {
+        TPF_TRY(query.sender, Avsender::parse(sender));
+    }
+    TPF_TRY(query.limit, number_arg(call.args, "limit", 100));
+    TPF_TRY(query.offset, number_arg(call.args, "offset", 0));
+    query.newest_first = call.args.value("newest_first", false);
+    TPF_TRY(const auto rows, core_.journal.list(query));
+    Json list = Json::array();
+    for (const MessageRow& row : rows) list.push_back(row_json(row));
+    TPF_TRY(const auto counts, core_.journal.counts());
+    Json totals = Json::object();
+    for (const auto& [known, count] : counts) totals[std::string(queue::to_string(known))] = count;
+    TPF_TRY(const auto inbox, core_.spool.list_inbox());
+    return Json{{"messages", std::move(list)}, {"totals", std::move(totals)}, {"inbox", inbox.ids.size()}};
+}
+
+Result<Json> Commands::queue_show(const Call& call) {
+    TPF_TRY(const std::string id, text_arg(call.args, "id", true));
+    TPF_TRY(const MessageRow row, core_.journal.resolve(id));
+    Json json = row_json(row);
+    TPF_TRY(const auto repeats, core_.journal.duplicates_of(row.id));
+    if (!repeats.empty()) {
+        json["repeated_as"] = Json::array();
+        for (const MessageRow& repeat : repeats) json["repeated_as"].push_back(repeat.id.str());
+    }
+    if (row.code) json["hint"] = info(*row.code).remedy;
+    return json;
+}
+
+Result<Json> Commands::queue_retry(const Call& call) {
+    TPF_TRY(const std::string id, text_arg(call.args, "id", true));
+    TPF_TRY(const std::string reason, reason_of(call.args));
+    TPF_TRY(const MessageRow row, core_.journal.resolve(id));
+    AuditEntry entry(AuditKind::retried, call.who.name);
+    entry.message(row.id).with("reason", reason).with("was", queue::to_string(row.state));
+    TPF_TRY(core_.journal.retry(row.id, conf::pinned_json(core_.config), entry));
+    TPF_TRY(core_.spool.retry(row.id));
+    coordinator_.enqueue(row.id);
+    log::info("retried by an operator", {{"stage", "retry"}, {"message", row.id}, {"operator", call.who.name}});
+    return Json{{"id", row.id.str()}, {"state", "claimed"}};
+}
+
+Result<Json> Commands::queue_discard(const Call& call) {
+    TPF_TRY(const std::string id, text_arg(call.args, "id", true));
+    TPF_TRY(const std::string reason, reason_of(call.args));
+    TPF_TRY(const MessageRow row, core_.journal.resolve(id));
+    AuditEntry entry(AuditKind::discarded, call.who.name);
+    entry.message(row.id).with("reason", reason).with("was", queue::to_string(row.state));
+    if (row.input_sha256) entry.with("input_sha256", *row.input_sha256);
+    TPF_TRY(core_.journal.discard(row.id, entry));
+    TPF_TRY(core_.spool.remove_payloads(row.id));
+    coordinator_.look_for_answers();
+    log::info("discarded by an operator", {{"stage", "discard"}, {"message", row.id}, {"operator", call.who.name}});
+    return Json{{"id", row.id.str()}, {"state", "discarded"}};
+}
+
+Result<Json> Commands::receipt(const Call& call) {
+    TPF_TRY(const std::string id, text_arg(call.args, "id", true));
+    TPF_TRY(const MessageRow row, core_.journal.resolve(id));
+    std::optional<MessageRow> original;
+    if (row.duplicate_of) {
+        TPF_TRY(original, core_.journal.find(*row.duplicate_of));
+    }
+    return parse_object(queue::kvittering_json(row, original ? &*original : nullptr));
+}
+
+}  // namespace tpf::daemon

@@ -1,0 +1,143 @@
+#include "audit/event_log.h"
+#include "base/log.h"
+#include "conf/output_settings.h"
+#include "daemon/commands.h"
+#include "daemon/ring_keys.h"
+#include "daemon/socket_file.h"
+
+namespace tpf::daemon {
+namespace {
+
+constexpr std::size_t kTroubleShown = 20;
+constexpr std::size_t kVerifyStep = 2000;
+
+Json register_json(const queue::RegisterHealth& health) {
+    Json json = {{"register", health.name.str()}, {"since", format_utc(health.since)}};
+    json["state"] = health.trouble ? "trouble" : "well";
+    if (health.trouble) {
+        json["code"] = info(*health.trouble).name;
+        json["attempts"] = health.attempts;
+        json["hint"] = info(*health.trouble).remedy;
+    }
+    return json;
+}
+
+Json persons_json(const std::vector<pseudonym::Marked>& marked) {
+    Json list = Json::array();
+    for (const auto& person : marked) list.push_back({{"person", person.position}, {"code", pseudonym::apprec_code(person.fault)}});
+    return list;
+}
+
+}  // namespace
+
+Result<Json> Commands::status(const Call&) {
+    Json json = {{"version", TPF_VERSION}, {"since", format_utc(started_)}};
+    TPF_TRY(const auto counts, core_.journal.counts());
+    json["messages"] = Json::object();
+    for (const queue::State state : queue::kStates) {
+        const auto found = counts.find(state);
+        json["messages"][std::string(queue::to_string(state))] = found == counts.end() ? 0 : found->second;
+    }
+    TPF_TRY(const auto inbox, core_.spool.list_inbox());
+    json["inbox"] = inbox.ids.size();
+    TPF_TRY(const auto oldest, core_.journal.oldest_waiting());
+    if (oldest) json["oldest_waiting"] = format_utc(*oldest);
+    json["registers"] = Json::array();
+    for (const auto& health : core_.spool.register_health()) json["registers"].push_back(register_json(health));
+    TPF_TRY(const auto trouble, core_.journal.in_trouble(kTroubleShown));
+    json["waiting"] = Json::array();
+    for (const auto& row : trouble) json["waiting"].push_back({{"id", row.id.str()}, {"code", info(*row.attempt_code).name}, {"reason", row.attempt_reason}});
+    TPF_TRY(const std::uint64_t free, core_.spool.free_bytes());
+    const std::uint64_t reserve = core_.config.reloadable.disk.reserve_bytes;
+    json["disk"] = {{"free_bytes", free}, {"reserve_bytes", reserve}, {"intake", free > reserve ? "open" : "stopped"}};
+    json["keys"] = {{"message_key", core_.keys.has_message_key()}, {"signing_key", core_.keys.signing_key().has_value()}};
+    const auto statistics = core_.journal.statistics();
+    json["journal"] = {{"commits", statistics.commits}, {"changes", statistics.changes}};
+    return json;
+}
+
+/// A dry run: the pass without output, and what the journal would say. Changes no message; that somebody had a message
+/// opened is in the audit log.
+Result<Json> Commands::check(const Call& call) {
+    AuditEntry entry(AuditKind::operator_action, call.who.name);
+    entry.with("command", "check").with("bytes", call.body);
+    TPF_TRY(core_.journal.record(entry));
+    const conf::OutputSettings settings = conf::output_settings(core_.config);
+    const RingKeys keys(core_.keys, settings);
+    pseudonym::PassOptions options;
+    options.limits = pass_limits(settings.limits);
+    options.sender_authenticated = true;
+    SocketFile body(call.stream, call.body);
+    const PassRun run = run_pass(keys, options, {body, call.body, nullptr}, core_.lifecycle);
+    if (!run.report && run.report.error().disposition() != Disposition::quarantine) return fail(run.report.error());
+    Json json = {{"would_pass", run.report.has_value()}, {"bytes", run.input_bytes}, {"sha256", hex(run.input_digest)}};
+    if (!run.report) {
+        json["error"] = error_json(run.report.error());
+        if (!run.marked.empty()) json["without_pseudonym"] = persons_json(run.marked);
+        return json;
+    }
+    const auto& report = run.report.value();
+    const MessageName name{report.header.avsender, report.header.meldings_id};
+    json["name"] = name.str();
+    json["register"] = report.header.reg.str();
+    json["persons"] = report.persons;
+    json["without_pseudonym"] = persons_json(report.marked);
+    TPF_TRY(const auto known, core_.journal.find_by_name(name));
+    if (known) {
+        const bool same = known->input_sha256 == hex(run.input_digest);
+        json["known_as"] = known->id.str();
+        json["would_be"] = same ? "answered from the journal" : "quarantined";
+        if (!same) {
+            json["would_pass"] = false;
+            json["error"] = error_json(Error(Code::id_reused));
+        }
+    }
+    return json;
+}
+
+Result<Json> Commands::audit_show(const Call& call) {
+    audit::EventFilter filter;
+    TPF_TRY(filter.limit, number_arg(call.args, "limit", 100));
+    TPF_TRY(filter.after, number_arg(call.args, "after", 0));
+    filter.newest_first = call.args.value("newest_first", false);
+    TPF_TRY(const std::string message, text_arg(call.args, "message", false));
+    if (!message.empty()) {
+        TPF_TRY(const auto row, core_.journal.resolve(message));
+        filter.message = row.id;
+    }
+    AuditEntry entry(AuditKind::operator_action, call.who.name);
+    entry.with("command", "audit show");
+    TPF_TRY(core_.journal.record(entry));
+    Json list = Json::array();
+    TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
+        TPF_TRY(const auto events, audit::EventLog::list(db, filter));
+        for (const auto& event : events) {
+            Json json = {{"seq", event.seq}, {"time", format_utc(event.time)}, {"kind", event.kind}, {"actor", event.actor}};
+            if (event.message) json["message"] = event.message->str();
+            json["fields"] = Json::parse(event.fields, nullptr, false);
+            json["hash"] = event.hash;
+            list.push_back(std::move(json));
+        }
+        return ok();
+    }));
+    return Json{{"entries", std::move(list)}};
+}
+
+Result<Json> Commands::audit_verify(const Call& call) {
+    AuditEntry entry(AuditKind::operator_action, call.who.name);
+    entry.with("command", "audit verify");
+    TPF_TRY(core_.journal.record(entry));
+    audit::ChainPoint point;
+    while (true) {
+        audit::ChainPoint next;
+        TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
+            TPF_TRY(next, audit::EventLog::verify(db, point, kVerifyStep));
+            return ok();
+        }));
+        if (next == point) break;
+        point = next;
+    }
+    return Json{{"entries", point.seq}, {"hash", hex(point.hash)}};
+}
+
+}  // namespace tpf::daemon

@@ -1,0 +1,288 @@
+#include "daemon/coordinator.h"
+
+#include <poll.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/log.h"
+
+namespace tpf::daemon {
+namespace {
+
+constexpr std::chrono::seconds kFirstDelay{1};
+constexpr std::chrono::seconds kMostDelay{60};
+constexpr std::chrono::seconds kDrainTime{60};   // after SIGTERM: for what runs
+constexpr std::chrono::seconds kRemovalEvery{60};
+constexpr std::size_t kBatch = 256;
+/// Messages handed to the pool at once: enough to keep it busy, few enough that a stop is quick.
+constexpr std::size_t kMostInFlight = 512;
+/// Threads per concurrent pass: the others wait for the disk meanwhile.
+constexpr unsigned kThreadsPerPass = 4;
+
+unsigned passes(const conf::Config& config) {
+    const unsigned configured = config.fixed.workers.threads;
+    return configured != 0 ? configured : std::max(1U, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+Coordinator::Coordinator(Core& core, int wake_fd, int signal_fd)
+    : core_(core),
+      wake_fd_(wake_fd),
+      signal_fd_(signal_fd),
+      inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
+      pipeline_(core),
+      receipts_(core),
+      pool_(passes(core.config) * kThreadsPerPass, std::max(1U, passes(core.config) - 1)) {
+    watch(core_.spool.folders().inbox_new);
+    watch(core_.spool.folders().receipts_new);
+    for (const auto& [name, source] : core_.config.fixed.sources) {
+        if (source.kind != conf::SourceKind::drop) continue;
+        watch(source.path);
+        const auto admit = [this](const queue::DropSettings& settings, std::uint64_t) -> Status {
+            TPF_TRY(const auto used, core_.journal.usage(queue::State::quarantined, settings.sender));
+            if (used.bytes <= core_.config.reloadable.limits.quarantine_bytes_per_sender) return ok();
+            return fail(Code::quota, "the quarantine of source " + settings.source + " is full");
+        };
+        drops_.emplace_back(core_.spool, core_.clock,
+                            queue::DropSettings{name, source.path, source.sender, source.settle_seconds}, admit);
+    }
+}
+
+Coordinator::~Coordinator() = default;
+
+/// Without a watch the folder is still looked at every poll_seconds.
+void Coordinator::watch(const Path& folder) {
+    if (::inotify_add_watch(inotify_.get(), folder.c_str(), IN_MOVED_TO | IN_CLOSE_WRITE) < 0) {
+        log::warning("folder cannot be watched, it is polled", {{"path", folder.string()}});
+    }
+}
+
+void Coordinator::report(const Status& status) {
+    if (status) return;
+    if (status.error().disposition() == Disposition::stop) {
+        core_.lifecycle.fatal(status.error());
+    } else {
+        log::warning("could not look for work", {{"code", status.error().name()}, {"error", status.error().text()}});
+    }
+}
+
+bool Coordinator::run(Mode mode) {
+    if (auto claimed = core_.journal.ids_in(queue::State::claimed); claimed) {
+        for (const SpoolId& id : claimed.value()) submit_message(id, 0);
+    } else {
+        report(fail(claimed.error()));
+    }
+    while (!core_.lifecycle.stopping()) {
+        look_around();
+        if (mode == Mode::drain && idle()) break;
+        wait(mode == Mode::drain ? std::chrono::milliseconds(20) : core_.config.reloadable.workers.poll_seconds);
+    }
+    pool_.clear();
+    stop_by_ = core_.clock.steady() + kDrainTime;
+    while (pool_.busy() > 0) {
+        wait(std::chrono::milliseconds(100));
+        if (!core_.lifecycle.cut() && core_.clock.steady() > stop_by_) {
+            log::warning("stopping: what still runs is left for the next start");
+            core_.lifecycle.cut_short();
+        }
+    }
+    if (!core_.lifecycle.fatal_error()) housekeeping();
+    while (pool_.busy() > 0) wait(std::chrono::milliseconds(20));
+    return !core_.lifecycle.fatal_error() && !left_over();
+}
+
+bool Coordinator::left_over() {
+    const auto claimed = core_.journal.ids_in(queue::State::claimed);
+    const auto inbox = core_.spool.list_inbox();
+    return !claimed || !claimed.value().empty() || !inbox || !inbox.value().ids.empty();
+}
+
+void Coordinator::look_around() {
+    take_drops();
+    take_inbox();
+    take_receipts();
+    housekeeping();
+}
+
+bool Coordinator::idle() const {
+    if (pool_.busy() > 0) return false;
+    const std::lock_guard lock(mutex_);
+    return in_flight_.empty() && receipts_in_flight_.empty() && !answers_in_flight_ && !answers_wanted_ && !settling_;
+}
+
+void Coordinator::take_drops() {
+    settling_ = false;
+    for (queue::DropSource& drop : drops_) {
+        const auto scan = drop.scan();
+        if (!scan) {
+            // A drop folder that is not there is its owner's business, not a reason to stop.
+            if (scan.error().code() == Code::not_found) {
+                log::warning("drop folder is missing", {{"error", scan.error().text()}});
+            } else {
+                report(fail(scan.error()));
+            }
+            continue;
+        }
+        settling_ = settling_ || scan.value().settling > 0;
+        for (const SpoolId& id : scan.value().taken) submit_message(id, 0);
+    }
+}
+
+void Coordinator::take_inbox() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (in_flight_.size() >= kMostInFlight) return;
+    }
+    const auto listing = core_.spool.list_inbox();
+    if (!listing) return report(fail(listing.error()));
+    for (const SpoolId& id : listing.value().ids) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (in_flight_.size() >= kMostInFlight) return;
+            if (in_flight_.contains(id)) continue;
+        }
+        const auto look = core_.spool.look(id);
+        submit_message(id, look ? look.value().size : 0);
+    }
+    std::vector<SpoolId> ripe;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [id, later] : later_) {
+            if (later.next <= core_.clock.steady()) ripe.push_back(id);
+        }
+    }
+    for (const SpoolId& id : ripe) submit_message(id, 0);
+}
+
+void Coordinator::enqueue(const SpoolId& id) {
+    {
+        const std::lock_guard lock(mutex_);
+        later_.erase(id);
+    }
+    submit_message(id, 0);
+}
+
+void Coordinator::look_for_answers() {
+    {
+        const std::lock_guard lock(mutex_);
+        answers_wanted_ = true;
+    }
+    core_.lifecycle.wake();
+}
+
+/// `size` 0: not known; looked up where the message lies in work/.
+void Coordinator::submit_message(const SpoolId& id, std::uint64_t size) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto waits = later_.find(id);
+        if (waits != later_.end() && waits->second.next > core_.clock.steady()) return;
+        if (!in_flight_.insert(id).second) return;
+    }
+    if (size == 0) {
+        for (const Path& folder : {core_.spool.folders().work, core_.spool.folders().inbox_new}) {
+            const auto info = core_.fs.info(folder / id.str() / queue::kInnsending);
+            if (info) size = std::max(size, info.value().size);
+        }
+    }
+    const bool large = size >= core_.config.reloadable.workers.large_message_bytes;
+    pool_.submit(large ? WorkerPool::Size::large : WorkerPool::Size::small, [this, id] { work_on(id); });
+}
+
+void Coordinator::work_on(const SpoolId& id) {
+    const bool run = !core_.lifecycle.cut();
+    const auto outcome = run ? pipeline_.process(id) : Result<Pipeline::Outcome>(Pipeline::Outcome::later);
+    if (!outcome) report(fail(outcome.error()));
+    {
+        const std::lock_guard lock(mutex_);
+        in_flight_.erase(id);
+        answers_wanted_ = true;
+        if (outcome && outcome.value() == Pipeline::Outcome::later) {
+            Later& later = later_.try_emplace(id, Later{{}, kFirstDelay / 2}).first->second;
+            later.delay = std::clamp(later.delay * 2, kFirstDelay, kMostDelay);
+            later.next = core_.clock.steady() + later.delay;
+        } else {
+            later_.erase(id);
+        }
+    }
+    core_.lifecycle.wake();
+}
+
+void Coordinator::take_receipts() {
+    const auto listing = core_.spool.list_receipts();
+    if (!listing) return report(fail(listing.error()));
+    for (const SpoolId& id : listing.value().ids) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (!receipts_in_flight_.insert(id).second) continue;
+        }
+        pool_.submit(WorkerPool::Size::small, [this, id] {
+            report(receipts_.process(id));
+            {
+                const std::lock_guard lock(mutex_);
+                receipts_in_flight_.erase(id);
+                answers_wanted_ = true;
+            }
+            core_.lifecycle.wake();
+        });
+    }
+}
+
+void Coordinator::housekeeping() {
+    const std::lock_guard lock(mutex_);
+    if (answers_wanted_ && !answers_in_flight_) {
+        answers_wanted_ = false;
+        answers_in_flight_ = true;
+        pool_.submit(WorkerPool::Size::small, [this] {
+            const auto written = receipts_.write_answers(kBatch);
+            if (!written) report(fail(written.error()));
+            {
+                const std::lock_guard inner(mutex_);
+                answers_in_flight_ = false;
+                answers_wanted_ = answers_wanted_ || (written && written.value() > 0);
+            }
+            core_.lifecycle.wake();
+        });
+    }
+    if (!removal_in_flight_ && core_.clock.steady() >= removal_next_) {
+        removal_in_flight_ = true;
+        removal_next_ = core_.clock.steady() + kRemovalEvery;
+        pool_.submit(WorkerPool::Size::small, [this] {
+            const auto removed = receipts_.remove_expired(kBatch);
+            if (!removed) report(fail(removed.error()));
+            const std::lock_guard inner(mutex_);
+            removal_in_flight_ = false;
+            if (removed && removed.value() == kBatch) removal_next_ = {};
+        });
+    }
+}
+
+void Coordinator::wait(std::chrono::milliseconds most) {
+    pollfd fds[] = {{wake_fd_, POLLIN, 0}, {signal_fd_, POLLIN, 0}, {inotify_.get(), POLLIN, 0}};
+    if (::poll(fds, 3, static_cast<int>(most.count())) <= 0) return;
+    if ((fds[1].revents & POLLIN) != 0) read_signals();
+    // What exactly happened does not matter: look_around() looks at everything.
+    alignas(8) char drop[4096];
+    if ((fds[0].revents & POLLIN) != 0) [[maybe_unused]] const ssize_t n = ::read(wake_fd_, drop, 8);
+    while ((fds[2].revents & POLLIN) != 0 && ::read(inotify_.get(), drop, sizeof drop) > 0) {
+    }
+}
+
+void Coordinator::read_signals() {
+    signalfd_siginfo info{};
+    while (::read(signal_fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+        if (++signals_ == 1) {
+            log::info("stopping: what runs is finished first; a second signal cuts it short");
+            core_.lifecycle.request_stop();
+        } else {
+            log::warning("stopping at once: what runs is done again at the next start");
+            core_.lifecycle.cut_short();
+        }
+    }
+}
+
+}  // namespace tpf::daemon

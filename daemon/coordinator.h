@@ -1,0 +1,76 @@
+#pragma once
+// The core's main loop: watches inbox, receipts and drop folders, hands messages to the workers, writes kvitteringer,
+// removes what retention lets go, and ends when it should.
+
+#include <map>
+#include <set>
+
+#include "base/unique_fd.h"
+#include "daemon/pipeline.h"
+#include "daemon/receipts.h"
+#include "daemon/worker_pool.h"
+#include "queue/drop_source.h"
+
+namespace tpf::daemon {
+
+/// Runs on one thread; enqueue() from any.
+class Coordinator {
+  public:
+    /// `wake_fd`: the lifecycle's eventfd. `signal_fd`: a signalfd with SIGTERM and SIGINT.
+    Coordinator(Core& core, int wake_fd, int signal_fd);
+    ~Coordinator();
+    Coordinator(const Coordinator&) = delete;
+    Coordinator& operator=(const Coordinator&) = delete;
+
+    enum class Mode {
+        serve,  ///< until told to stop
+        drain,  ///< until nothing is left that can be done now
+    };
+    /// True: nothing waits. False (drain only): messages remain that could not be worked off.
+    [[nodiscard]] bool run(Mode mode);
+    /// A message whose state became claimed outside the loop (an operator's retry).
+    void enqueue(const SpoolId& id);
+    /// A row changed outside the loop: its sender may be due a kvittering.
+    void look_for_answers();
+
+  private:
+    void look_around();
+    void take_inbox();
+    void take_drops();
+    void take_receipts();
+    void housekeeping();
+    void submit_message(const SpoolId& id, std::uint64_t size);
+    void work_on(const SpoolId& id);
+    void wait(std::chrono::milliseconds most);
+    void read_signals();
+    [[nodiscard]] bool idle() const;
+    [[nodiscard]] bool left_over();
+    void watch(const Path& folder);
+    void report(const Status& status);
+
+    Core& core_;
+    int wake_fd_;
+    int signal_fd_;
+    UniqueFd inotify_;
+    Pipeline pipeline_;
+    Receipts receipts_;
+    std::vector<queue::DropSource> drops_;
+    struct Later {
+        std::chrono::steady_clock::time_point next;
+        std::chrono::seconds delay;
+    };
+    mutable std::mutex mutex_;
+    std::set<SpoolId> in_flight_;          // handed to the pool
+    std::map<SpoolId, Later> later_;       // waits for something that is not its fault
+    std::set<SpoolId> receipts_in_flight_;
+    bool answers_wanted_ = true;   // a row changed since kvitteringer were last looked for
+    bool answers_in_flight_ = false;
+    bool removal_in_flight_ = false;
+    bool settling_ = false;
+    std::chrono::steady_clock::time_point removal_next_{};
+    unsigned signals_ = 0;
+    std::chrono::steady_clock::time_point stop_by_{};
+    WorkerPool pool_;  // last: its threads end before the rest goes
+};
+
+}  // namespace tpf::daemon

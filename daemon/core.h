@@ -1,0 +1,33 @@
+#pragma once
+// What the parts of tpfd share. Everything in it is thread-safe and outlives them.
+
+#include <memory>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "conf/config.h"
+#include "crypto/key_ring.h"
+#include "daemon/lifecycle.h"
+#include "queue/journal.h"
+#include "queue/spool.h"
+
+namespace tpf::daemon {
+
+struct Core {
+    FileSystem& fs;
+    const Clock& clock;
+    const conf::Config& config;
+    queue::Spool& spool;
+    queue::Journal& journal;
+    crypto::KeyRing& keys;
+    Lifecycle& lifecycle;
+};
+
+/// The name under which the service itself stands in the audit log.
+inline constexpr const char* kServiceActor = "tpfd";
+/// The embedded source behind `tpfctl submit`.
+inline constexpr const char* kOperatorSource = "operator";
+/// Files of an owner that is no configured source.
+inline constexpr const char* kUnknownSource = "unknown";
+
+}  // namespace tpf::daemon

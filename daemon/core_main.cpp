@@ -1,0 +1,125 @@
+// tpfd: the core. Holds the keys, has no network.
+
+#include <sys/eventfd.h>
+
+#include <CLI/CLI.hpp>
+
+#include "audit/event_log.h"
+#include "base/log.h"
+#include "daemon/control_server.h"
+#include "daemon/coordinator.h"
+#include "daemon/process.h"
+#include "queue/folder_lock.h"
+#include "queue/recovery.h"
+
+namespace tpf::daemon {
+namespace {
+
+struct Options {
+    std::string config = "/etc/tpf/tpf.toml";
+    bool check_config = false;
+    bool drain = false;
+    std::optional<int> passphrase_fd;
+};
+
+/// The process's exit status, or what to do.
+std::optional<int> parse(int argc, char** argv, Options& options) {
+    CLI::App app("The core of TPF: pseudonymises what lies in the inbox. Holds the keys, has no network.", "tpfd");
+    app.set_version_flag("--version", "tpfd " TPF_VERSION);
+    app.add_option("--config", options.config, "configuration file")->capture_default_str();
+    app.add_flag("--check-config", options.check_config, "only check the configuration");
+    app.add_flag("--drain", options.drain, "work off what is there and end: 0 nothing is left, 75 something waits");
+    app.add_option("--passphrase-fd", options.passphrase_fd,
+                   "read the keyring's passphrase from this descriptor (default: the credential keyring-passphrase)");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    return std::nullopt;
+}
+
+/// Start and stop stand in the audit log, with which configuration.
+Status record_start(queue::Journal& journal, const conf::Config& config) {
+    AuditEntry entry(AuditKind::start, kServiceActor);
+    entry.with("version", TPF_VERSION).with("installation", config.fixed.installation.name)
+        .with("kind", conf::to_string(config.fixed.installation.kind)).with("configuration_sha256", conf::digest(config));
+    return journal.record(entry);
+}
+
+void log_recovery(const queue::RecoveryReport& report) {
+    log::info("recovered", {{"stage", "start"}, {"claimed", report.claimed_moves}, {"published", report.published},
+                            {"outputs_dropped", report.outputs_dropped}, {"quarantined", report.quarantine_moves},
+                            {"removed", report.payloads_removed}, {"receipts_removed", report.receipts_removed},
+                            {"damaged", report.damaged}, {"strangers", report.strangers}});
+}
+
+/// Everything between a good configuration and the end. The result is whether nothing waits.
+Result<bool> serve(const Options& options, const conf::Config& config, int signal_fd) {
+    const UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    Lifecycle lifecycle(wake.get());
+    FileSystem& fs = posix_file_system();
+    const Clock& clock = system_clock();
+    TPF_TRY(auto spool, queue::Spool::open(fs, config.fixed.paths.spool, {config.reloadable.disk.reserve_bytes}));
+    TPF_TRY(const auto lock, queue::FolderLock::take(spool->folders().lock));
+    audit::EventLog events;
+    TPF_TRY(auto journal, queue::Journal::open(config.fixed.paths.journal, events, clock));
+    TPF_TRY(record_start(*journal, config));
+    TPF_TRY(const auto recovered, queue::recover(*spool, *journal, clock));
+    log_recovery(recovered);
+    TPF_TRY(auto passphrase, read_passphrase(options.passphrase_fd));
+    TPF_TRY(auto keys, crypto::KeyRing::open(fs, config.fixed.paths.keyring, std::move(passphrase)));
+
+    Core core{fs, clock, config, *spool, *journal, *keys, lifecycle};
+    bool nothing_left = false;
+    {
+        Coordinator coordinator(core, wake.get(), signal_fd);
+        TPF_TRY(const auto control, ControlServer::start(core, coordinator));
+        notify_systemd("READY=1");
+        log::info("ready", {{"stage", "start"}, {"installation", config.fixed.installation.name}});
+        nothing_left = coordinator.run(options.drain ? Coordinator::Mode::drain : Coordinator::Mode::serve);
+        notify_systemd("STOPPING=1");
+    }
+    if (const auto fatal = lifecycle.fatal_error()) return fail(*fatal);
+    TPF_TRY(journal->record(AuditEntry(AuditKind::stop, kServiceActor)));
+    log::info("stopped", {{"stage", "stop"}});
+    return nothing_left;
+}
+
+int run(int argc, char** argv) {
+    Options options;
+    if (const auto status = parse(argc, argv, options)) return *status;
+    const auto config = load_config(options.config);
+    if (!config) return kExitConfig;
+    log::init("tpfd", config->reloadable.log.level);
+    log::set_installation(config->fixed.installation.kind);
+    if (options.check_config) {
+        std::printf("%s is valid (%s installation %s)\n", options.config.c_str(),
+                    config->fixed.installation.kind == Installation::test ? "TEST" : "production", config->fixed.installation.name.c_str());
+        return 0;
+    }
+    harden_process();
+    const auto signals = catch_signals();
+    if (!signals) {
+        print_error(signals.error());
+        return 1;
+    }
+    const auto nothing_left = serve(options, *config, signals.value().get());
+    if (!nothing_left) {
+        print_error(nothing_left.error());
+        return nothing_left.error().code() == Code::config ? kExitConfig : 1;
+    }
+    return options.drain && !nothing_left.value() ? kExitLater : 0;
+}
+
+}  // namespace
+}  // namespace tpf::daemon
+
+int main(int argc, char** argv) {
+    try {
+        return tpf::daemon::run(argc, argv);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "error: %s\n", error.what());
+        return 1;
+    }
+}

@@ -1,0 +1,248 @@
+// tpfctl: what operators do with the core, over its unix socket.
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+
+#include "base/encoding.h"
+#include "base/fs.h"
+#include "conf/config.h"
+#include "daemon/control_client.h"
+#include "daemon/ctl_print.h"
+#include "daemon/process.h"
+
+namespace tpf::daemon {
+namespace {
+
+using Printer = std::string (*)(const Json&);
+
+/// What the options of all subcommands were set to; `action` is the chosen one's.
+struct Ctl {
+    std::string config = "/etc/tpf/tpf.toml";
+    std::string socket;
+    bool json = false;
+    Json args = Json::object();
+    std::vector<std::string> files;
+    std::string out;
+    std::function<int(Ctl&)> action;
+};
+
+Result<Path> socket_path(const Ctl& ctl) {
+    if (!ctl.socket.empty()) return Path(ctl.socket);
+    const auto config = conf::load(Path(ctl.config));
+    if (!config) return fail(conf::as_error(config.error()));
+    return config.value().fixed.paths.socket;
+}
+
+int show_error(const Ctl& ctl, const Error& error) {
+    if (ctl.json) {
+        std::cout << Json{{"error", error_json(error)}}.dump() << "\n";
+    } else {
+        print_error(error);
+    }
+    return 1;
+}
+
+/// Every output says so when it comes from a test installation.
+void show(const Ctl& ctl, const ControlAnswer& answer, Printer print) {
+    if (ctl.json) {
+        std::cout << Json{{"installation", answer.installation}, {"name", answer.name}, {"result", answer.result}}.dump() << "\n";
+        return;
+    }
+    if (answer.installation != "production") std::cout << "TEST INSTALLATION " << answer.name << "\n";
+    std::cout << print(answer.result);
+}
+
+Result<ControlAnswer> ask(const Ctl& ctl, std::string_view command, const std::optional<ControlBody>& body = std::nullopt) {
+    TPF_TRY(const Path socket, socket_path(ctl));
+    return ask_core(socket, command, ctl.args, body);
+}
+
+int plain(const Ctl& ctl, std::string_view command, Printer print) {
+    const auto answer = ask(ctl, command);
+    if (!answer) return show_error(ctl, answer.error());
+    show(ctl, answer.value(), print);
+    return 0;
+}
+
+/// A line that is written over, when somebody looks.
+void show_progress(std::uint64_t sent, std::uint64_t size) {
+    if (size < (std::uint64_t{16} << 20) || ::isatty(STDERR_FILENO) == 0) return;
+    std::fprintf(stderr, "\r%3u %% of %llu MiB%s", static_cast<unsigned>(sent * 100 / size), static_cast<unsigned long long>(size >> 20),
+                 sent == size ? "\n" : "");
+}
+
+Result<ControlAnswer> ask_with_file(const Ctl& ctl, std::string_view command, const std::string& name) {
+    FileSystem& fs = posix_file_system();
+    TPF_TRY(const auto file, fs.open_read(name));
+    TPF_TRY(const auto info, fs.info(*file));
+    const auto progress = [size = info.size](std::uint64_t sent) { show_progress(sent, size); };
+    return ask(ctl, command, ControlBody{*file, info.size, progress});
+}
+
+int check_file(Ctl& ctl) {
+    const auto answer = ask_with_file(ctl, "check", ctl.files.front());
+    if (!answer) return show_error(ctl, answer.error());
+    show(ctl, answer.value(), print_check);
+    return answer.value().result.value("would_pass", false) ? 0 : 1;
+}
+
+/// One by one; a file that is refused does not keep the others.
+int submit_files(Ctl& ctl) {
+    int status = 0;
+    for (const std::string& name : ctl.files) {
+        const auto answer = ask_with_file(ctl, "submit", name);
+        if (!answer) {
+            std::cerr << name << ":\n";
+            status = show_error(ctl, answer.error());
+            continue;
+        }
+        show(ctl, answer.value(), print_plain);
+    }
+    return status;
+}
+
+int publish(Ctl& ctl) {
+    const auto answer = ask(ctl, "keys publish");
+    if (!answer) return show_error(ctl, answer.error());
+    const auto content = from_base64(answer.value().result.value("file", ""));
+    if (!content) return show_error(ctl, content.error());
+    const auto written = write_atomically(posix_file_system(), ctl.out, as_text(content.value()), 0644);
+    if (!written) return show_error(ctl, written.error());
+    ControlAnswer shown = answer.value();
+    shown.result = {{"file", ctl.out}, {"sha256", answer.value().result.value("sha256", "")}};
+    show(ctl, shown, print_plain);
+    return 0;
+}
+
+int import_key(Ctl& ctl) {
+    const auto pem = read_small(posix_file_system(), ctl.files.front(), 65536);
+    if (!pem) return show_error(ctl, pem.error());
+    ctl.args["pem"] = pem.value();
+    return plain(ctl, "keys import", print_plain);
+}
+
+CLI::Option* text(CLI::App* sub, Ctl& ctl, const std::string& option, const char* name, const char* help) {
+    return sub->add_option_function<std::string>(option, [&ctl, name](const std::string& v) { ctl.args[name] = v; }, help);
+}
+CLI::Option* number(CLI::App* sub, Ctl& ctl, const std::string& option, const char* name, const char* help) {
+    return sub->add_option_function<std::uint64_t>(option, [&ctl, name](std::uint64_t v) { ctl.args[name] = v; }, help);
+}
+CLI::App* verb(CLI::App& app, Ctl& ctl, const char* name, const char* help, std::function<int(Ctl&)> action) {
+    CLI::App* sub = app.add_subcommand(name, help);
+    sub->fallthrough();
+    sub->callback([&ctl, action = std::move(action)] { ctl.action = action; });
+    return sub;
+}
+
+void add_queue(CLI::App& app, Ctl& ctl) {
+    CLI::App* queue = app.add_subcommand("queue", "messages and their states");
+    queue->require_subcommand(1)->fallthrough();
+    CLI::App* list = verb(*queue, ctl, "list", "messages, oldest first", [](Ctl& c) { return plain(c, "queue list", print_list); });
+    text(list, ctl, "--state", "state", "claimed, committed, delivered, quarantined, held, discarded or duplicate");
+    text(list, ctl, "--sender", "sender", "KKKK-BB-OOOOOOOOO");
+    number(list, ctl, "--limit", "limit", "how many (default 100)");
+    number(list, ctl, "--offset", "offset", "how many to pass over");
+    list->add_flag_callback("--newest-first", [&ctl] { ctl.args["newest_first"] = true; }, "newest first");
+    CLI::App* show = verb(*queue, ctl, "show", "all that is known of one message", [](Ctl& c) { return plain(c, "queue show", print_message); });
+    CLI::App* retry = verb(*queue, ctl, "retry", "let a quarantined or held message try again", [](Ctl& c) { return plain(c, "queue retry", print_plain); });
+    CLI::App* discard = verb(*queue, ctl, "discard", "give up a quarantined or held message; its bytes are removed",
+                             [](Ctl& c) { return plain(c, "queue discard", print_plain); });
+    for (CLI::App* sub : {show, retry, discard}) text(sub, ctl, "id", "id", "spool id, its beginning, or MeldingsId")->required();
+    for (CLI::App* sub : {retry, discard}) text(sub, ctl, "--reason", "reason", "why, for the audit log")->required();
+}
+
+void add_keys(CLI::App& app, Ctl& ctl) {
+    CLI::App* keys = app.add_subcommand("keys", "the key ring");
+    keys->require_subcommand(1)->fallthrough();
+    verb(*keys, ctl, "list", "all keys", [](Ctl& c) { return plain(c, "keys list", print_keys); });
+    CLI::App* generate = verb(*keys, ctl, "generate", "make a key", [](Ctl& c) { return plain(c, "keys generate", print_plain); });
+    text(generate, ctl, "--kind", "kind", "message, pseudonym or signing")->required();
+    CLI::App* import = verb(*keys, ctl, "import", "take in a register's public key (PEM)", import_key);
+    text(import, ctl, "--kind", "kind", "register (for persons' data) or receipt (for its signature)")->required();
+    import->add_option("file", ctl.files, "PEM file")->required()->expected(1);
+    for (CLI::App* sub : {generate, import}) {
+        text(sub, ctl, "--id", "id", "key id")->required();
+        text(sub, ctl, "--register", "register", "the register it belongs to");
+        text(sub, ctl, "--from", "from", "first day, YYYY-MM-DD (default today)");
+        text(sub, ctl, "--to", "to", "last day, YYYY-MM-DD");
+        text(sub, ctl, "--profile", "profile", "modern (default), legacy-net:rsa-1_5 or legacy-net:rsa-oaep-mgf1p");
+    }
+    number(generate, ctl, "--version", "version", "version of a pseudonym key (default 1)");
+    number(generate, ctl, "--bits", "bits", "size of an RSA key (default 3072)");
+    CLI::App* publish_sub = verb(*keys, ctl, "publish", "write the senders' key file", publish);
+    publish_sub->add_option("--out", ctl.out, "file to write")->required();
+    number(publish_sub, ctl, "--edition", "edition", "utgave, rising (default 1)");
+}
+
+void add_local(CLI::App& app, Ctl& ctl) {
+    CLI::App* codes = verb(app, ctl, "codes", "the catalogue of codes", [](Ctl&) {
+        std::cout << codes_markdown();
+        return 0;
+    });
+    codes->add_flag_callback("--markdown", [] {}, "as docs/codes.md has it (the only form)");
+    CLI::App* config = app.add_subcommand("config", "about the configuration");
+    config->require_subcommand(1)->fallthrough();
+    verb(*config, ctl, "sample", "a commented sample", [](Ctl&) {
+        std::cout << conf::sample();
+        return 0;
+    });
+    verb(*config, ctl, "documentation", "all settings, as docs/configuration.md has them", [](Ctl&) {
+        std::cout << conf::documentation_markdown();
+        return 0;
+    });
+}
+
+void add_audit(CLI::App& app, Ctl& ctl) {
+    CLI::App* audit = app.add_subcommand("audit", "the log of all that was done");
+    audit->require_subcommand(1)->fallthrough();
+    CLI::App* show = verb(*audit, ctl, "show", "entries, oldest first", [](Ctl& c) { return plain(c, "audit show", print_audit); });
+    number(show, ctl, "--after", "after", "entries after this number");
+    number(show, ctl, "--limit", "limit", "how many (default 100)");
+    text(show, ctl, "--message", "message", "of one message");
+    show->add_flag_callback("--newest-first", [&ctl] { ctl.args["newest_first"] = true; }, "newest first");
+    verb(*audit, ctl, "verify", "recompute the whole log", [](Ctl& c) { return plain(c, "audit verify", print_plain); });
+}
+
+int run(int argc, char** argv) {
+    Ctl ctl;
+    CLI::App app("Operate TPF: asks the core over its unix socket.", "tpfctl");
+    app.set_version_flag("--version", "tpfctl " TPF_VERSION);
+    app.add_option("--config", ctl.config, "configuration file, for the socket's path")->capture_default_str();
+    app.add_option("--socket", ctl.socket, "the core's socket, instead");
+    app.add_flag("--json", ctl.json, "print the answer as JSON");
+    app.require_subcommand(1)->fallthrough();
+    verb(app, ctl, "status", "is it well, and if not, what to do", [](Ctl& c) { return plain(c, "status", print_status); });
+    CLI::App* check = verb(app, ctl, "check", "would this message pass? changes nothing", check_file);
+    check->add_option("file", ctl.files, "encrypted message")->required()->expected(1);
+    CLI::App* submit = verb(app, ctl, "submit", "hand over encrypted messages for a sender", submit_files);
+    submit->add_option("file", ctl.files, "encrypted messages")->required();
+    text(submit, ctl, "--sender", "sender", "who they are from, KKKK-BB-OOOOOOOOO")->required();
+    text(submit, ctl, "--reason", "reason", "why by hand, for the audit log")->required();
+    CLI::App* receipt = verb(app, ctl, "receipt", "the sender's receipt as it stands now", [](Ctl& c) { return plain(c, "receipt", print_plain); });
+    text(receipt, ctl, "id", "id", "spool id, its beginning, or MeldingsId")->required();
+    add_queue(app, ctl);
+    add_keys(app, ctl);
+    add_audit(app, ctl);
+    add_local(app, ctl);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    return ctl.action(ctl);
+}
+
+}  // namespace
+}  // namespace tpf::daemon
+
+int main(int argc, char** argv) {
+    try {
+        return tpf::daemon::run(argc, argv);
+    } catch (const std::exception& error) {
+        std::cerr << "error: " << error.what() << "\n";
+        return 1;
+    }
+}

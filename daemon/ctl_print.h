@@ -1,0 +1,21 @@
+#pragma once
+// What tpfctl shows a person of the core's answers. `--json` prints the answers themselves instead.
+
+#include <string>
+
+#include "daemon/control_protocol.h"
+
+namespace tpf::daemon {
+
+[[nodiscard]] std::string print_status(const Json& result);
+[[nodiscard]] std::string print_check(const Json& result);
+[[nodiscard]] std::string print_list(const Json& result);
+[[nodiscard]] std::string print_message(const Json& result);
+[[nodiscard]] std::string print_keys(const Json& result);
+[[nodiscard]] std::string print_audit(const Json& result);
+/// "name: value" lines, in the answer's order.
+[[nodiscard]] std::string print_plain(const Json& result);
+/// docs/codes.md: the catalogue.
+[[nodiscard]] std::string codes_markdown();
+
+}  // namespace tpf::daemon

@@ -1,0 +1,87 @@
+#include "daemon/process.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/log.h"
+
+namespace tpf::daemon {
+namespace {
+
+constexpr std::size_t kMaxPassphrase = 4096;
+
+/// All of a descriptor that holds little.
+Result<crypto::SecretBytes> read_secret(int fd) {
+    crypto::SecretBytes buffer(kMaxPassphrase + 1);
+    const auto room = buffer.writable(crypto::SecretToken::access());
+    std::size_t size = 0;
+    while (size < room.size()) {
+        const ssize_t got = ::read(fd, room.data() + size, room.size() - size);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return fail(Code::config, errno_error(errno, "reading the keyring's passphrase").detail());
+        if (got == 0) break;
+        size += static_cast<std::size_t>(got);
+    }
+    if (size > kMaxPassphrase) return fail(Code::config, "the keyring's passphrase is longer than 4096 bytes");
+    if (size > 0 && room[size - 1] == '\n') --size;
+    return crypto::SecretBytes::copy_of(room.first(size));
+}
+
+}  // namespace
+
+void harden_process() {
+    // LimitCORE=0 alone leaves the process dumpable (platform, "Fault testing").
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+    ::umask(027);
+}
+
+Result<UniqueFd> catch_signals() {
+    std::signal(SIGPIPE, SIG_IGN);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    if (::pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) return fail(Code::internal, "pthread_sigmask");
+    UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!fd) return fail(Code::internal, errno_error(errno, "signalfd").detail());
+    return fd;
+}
+
+std::optional<conf::Config> load_config(const Path& file) {
+    auto config = conf::load(file);
+    if (config) return std::move(config).value();
+    std::fputs(conf::text(config.error()).c_str(), stderr);
+    return std::nullopt;
+}
+
+void print_error(const Error& error) {
+    std::fprintf(stderr, "error: %s\n", error.text().c_str());
+    const std::string hint(error.hint());
+    if (!hint.empty()) std::fprintf(stderr, "hint: %s\n", hint.c_str());
+}
+
+void notify_systemd(const char* state) { ::sd_notify(0, state); }
+
+Result<crypto::SecretBytes> read_passphrase(std::optional<int> fd) {
+    if (fd) return read_secret(*fd);
+    const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
+    if (folder == nullptr) return crypto::SecretBytes();
+    const Path path = Path(folder) / "keyring-passphrase";
+    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file && errno == ENOENT) return crypto::SecretBytes();
+    if (!file) return fail(Code::config, errno_error(errno, "open " + path.string()).detail());
+    return read_secret(file.get());
+}
+
+}  // namespace tpf::daemon

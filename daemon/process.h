@@ -1,0 +1,31 @@
+#pragma once
+// What every process of ours does at its start and end, whatever it is for.
+
+#include <optional>
+#include <string>
+
+#include "base/unique_fd.h"
+#include "conf/config.h"
+#include "crypto/secret.h"
+
+namespace tpf::daemon {
+
+/// Exit statuses (sysexits.h): 78 for a configuration that is not valid, 75 for "try again later".
+inline constexpr int kExitConfig = 78;
+inline constexpr int kExitLater = 75;
+
+/// No core dump, no ptrace by the same user, umask 027.
+void harden_process();
+/// Blocks SIGTERM and SIGINT for all threads to come and returns a descriptor to read them from; ignores SIGPIPE.
+[[nodiscard]] Result<UniqueFd> catch_signals();
+/// Loads the configuration; problems go to standard error, one line each, and nothing is returned.
+[[nodiscard]] std::optional<conf::Config> load_config(const Path& file);
+/// "error: …" and "hint: …" on standard error.
+void print_error(const Error& error);
+/// Tells systemd (NOTIFY_SOCKET), if it started us. `state`: "READY=1", "STOPPING=1".
+void notify_systemd(const char* state);
+/// The keyring's passphrase: from descriptor `fd` where one is given, else the file keyring-passphrase in
+/// $CREDENTIALS_DIRECTORY (systemd's LoadCredential); a final line feed is dropped. Empty where neither is given.
+[[nodiscard]] Result<crypto::SecretBytes> read_passphrase(std::optional<int> fd);
+
+}  // namespace tpf::daemon

@@ -1,0 +1,175 @@
+#include "daemon/receipts.h"
+
+#include <algorithm>
+
+#include "base/encoding.h"
+#include "base/log.h"
+#include "crypto/signature.h"
+#include "pseudonym/pass.h"
+#include "queue/kvittering.h"
+
+namespace tpf::daemon {
+namespace {
+
+using queue::MessageRow;
+using queue::State;
+using queue::SvarRecord;
+
+AuditEntry entry_for(AuditKind kind, const MessageRow& row) {
+    AuditEntry entry(kind, kServiceActor);
+    entry.message(row.id);
+    if (row.name) entry.with("name", row.name->str());
+    if (row.to) entry.with("register", row.to->str());
+    return entry;
+}
+
+}  // namespace
+
+bool signed_by_register(const std::vector<crypto::VerifyKey>& keys, const MessageRow& row, const SvarRecord& svar,
+                        std::string_view status, const std::optional<std::string>& token) {
+    if (!row.name || !row.to || !row.output_sha256 || !token || !svar.mottatt || !svar.signature) return false;
+    if (svar.status != status || svar.navn != row.name->str() || svar.sha256 != *row.output_sha256) return false;
+    const auto signature = from_base64(*svar.signature);
+    if (!signature) return false;
+    const std::string text = crypto::signed_text(
+        {"tpf-kvittering-v1", row.to->str(), row.name->str(), *row.output_sha256, status, *token, *svar.mottatt});
+    return std::any_of(keys.begin(), keys.end(), [&](const auto& key) { return key.verify(text, signature.value()); });
+}
+
+Status Receipts::process(const SpoolId& id) {
+    TPF_TRY(const auto row, core_.journal.find(id));
+    const auto entry = core_.spool.read_receipt(id);
+    if (!entry && entry.error().code() == Code::not_found) return ok();
+    if (!entry && entry.error().disposition() == Disposition::stop) return fail(entry.error());
+    if (!row || row->state != State::committed || !entry) {
+        log::warning("an answer that fits no message that waits for one: removed", {{"message", id}});
+        return core_.spool.remove_receipt(id);
+    }
+    TPF_TRY(judge(*row, entry.value().svar));
+    return core_.spool.remove_receipt(id);
+}
+
+Status Receipts::judge(const MessageRow& row, const SvarRecord& svar) {
+    if (svar.trouble) return digest_doubted(row, svar);
+    switch (svar.http_status) {
+        case 200:
+        case 201: return delivered(row, svar);
+        case 422: return refused(row, svar);
+        case 409: return quarantine(row, Code::register_conflict, "the register answered 409", std::nullopt);
+        case 400: return digest_doubted(row, svar);
+        default: return not_a_receipt(row, "an answer of another kind");
+    }
+}
+
+Status Receipts::delivered(const MessageRow& row, const SvarRecord& svar) {
+    if (!signed_by_register(core_.keys.receipt_keys(*row.to), row, svar, "mottatt", svar.kvittering)) {
+        return not_a_receipt(row, "signature, name, digest or status is wrong");
+    }
+    AuditEntry entry = entry_for(AuditKind::delivered, row);
+    entry.with("kvittering", *svar.kvittering).with("mottatt", *svar.mottatt).with("output_sha256", *row.output_sha256);
+    TPF_TRY(core_.journal.delivered(row.id, {*svar.kvittering, *svar.mottatt}, entry));
+    log::info("delivered", {{"stage", "deliver"}, {"message", row.id}, {"register", row.to->str()}, {"kvittering", *svar.kvittering}});
+    if (core_.config.reloadable.retention.delivered_days.count() == 0) return remove_payloads(row.id);
+    return core_.spool.withdraw(row.id);
+}
+
+Status Receipts::refused(const MessageRow& row, const SvarRecord& svar) {
+    if (!signed_by_register(core_.keys.receipt_keys(*row.to), row, svar, "avvist", svar.kode)) {
+        return not_a_receipt(row, "signature, name, digest or status of a refusal is wrong");
+    }
+    return quarantine(row, Code::register_refused, "the register refused the message, code " + *svar.kode, svar.kode);
+}
+
+/// The register, or the forwarder, says that the bytes are not those of the digest: is that so here?
+Status Receipts::digest_doubted(const MessageRow& row, const SvarRecord&) {
+    const auto intact = output_intact(row);
+    if (!intact && intact.error().disposition() == Disposition::stop && intact.error().code() != Code::not_found) {
+        return fail(intact.error());
+    }
+    if (!intact || !intact.value()) {
+        return quarantine(row, Code::record_damaged, "melding.xml does not have the digest that was committed", std::nullopt);
+    }
+    if (row.attempt_code == Code::register_digest) {
+        return quarantine(row, Code::register_digest, "twice a digest mismatch, while the file here is whole", std::nullopt);
+    }
+    AuditEntry entry = entry_for(AuditKind::receipt_refused, row);
+    entry.with("code", info(Code::register_digest).name);
+    return core_.journal.note_attempt(row.id, Code::register_digest, "a digest mismatch was reported; the file here is whole", entry);
+}
+
+/// Not believed: the message stays committed, and is sent again.
+Status Receipts::not_a_receipt(const MessageRow& row, const char* why) {
+    log::error("ALARM: an answer that is no receipt",
+               {{"stage", "receipt"}, {"message", row.id}, {"register", row.to->str()},
+                {"code", info(Code::receipt_invalid).name}, {"error", why}, {"hint", info(Code::receipt_invalid).remedy}});
+    AuditEntry entry = entry_for(AuditKind::receipt_refused, row);
+    entry.with("code", info(Code::receipt_invalid).name).with("reason", why);
+    return core_.journal.note_attempt(row.id, Code::receipt_invalid, why, entry);
+}
+
+Status Receipts::quarantine(const MessageRow& row, Code code, const std::string& reason, const std::optional<std::string>& kode) {
+    AuditEntry entry = entry_for(AuditKind::quarantined, row);
+    entry.with("code", info(code).name).with("reason", reason);
+    queue::Quarantine why;
+    why.code = code;
+    why.reason = reason;
+    why.register_kode = kode;
+    TPF_TRY(core_.journal.quarantine(row.id, why, entry));
+    log::warning("quarantined", {{"stage", "receipt"}, {"message", row.id}, {"code", info(code).name}, {"error", reason}, {"hint", info(code).remedy}});
+    return core_.spool.quarantine(row.id);
+}
+
+Result<bool> Receipts::output_intact(const MessageRow& row) const {
+    TPF_TRY(const auto file, core_.fs.open_read(core_.spool.folders().outbox / row.id.str() / queue::kMelding));
+    Sha256 digest;
+    Bytes block(pseudonym::Pass::kPiece);
+    while (true) {
+        TPF_TRY(const std::size_t size, file->read(block));
+        if (size == 0) break;
+        digest.update(ByteView(block.data(), size));
+    }
+    return row.output_sha256 == hex(digest.finish());
+}
+
+Status Receipts::remove_payloads(const SpoolId& id) {
+    AuditEntry entry(AuditKind::removed, kServiceActor);
+    entry.message(id);
+    TPF_TRY(core_.journal.payloads_removed(id, entry));
+    return core_.spool.remove_payloads(id);
+}
+
+Result<std::size_t> Receipts::remove_expired(std::size_t limit) {
+    const UtcTime before = core_.clock.utc() - core_.config.reloadable.retention.delivered_days;
+    TPF_TRY(const auto ids, core_.journal.removable(before, limit));
+    for (const SpoolId& id : ids) {
+        TPF_TRY(remove_payloads(id));
+    }
+    return ids.size();
+}
+
+Status Receipts::write_answer(const MessageRow& row) {
+    std::optional<MessageRow> original;
+    if (row.duplicate_of) {
+        TPF_TRY(original, core_.journal.find(*row.duplicate_of));
+    }
+    AuditEntry entry = entry_for(AuditKind::answered, row);
+    entry.with("kvittering_to", row.source);
+    if (row.source != kUnknownSource) {
+        TPF_TRY(core_.spool.write_kvittering(row.source, row.id, queue::kvittering_json(row, original ? &*original : nullptr)));
+    }
+    return core_.journal.answered(row.id, row.revision, entry);
+}
+
+Result<std::size_t> Receipts::write_answers(std::size_t limit) {
+    TPF_TRY(const auto rows, core_.journal.answers_due(limit));
+    for (const MessageRow& row : rows) {
+        const Status written = write_answer(row);
+        if (written) continue;
+        if (written.error().disposition() == Disposition::stop) return fail(written.error());
+        log::warning("kvittering could not be written", {{"message", row.id}, {"code", written.error().name()}, {"error", written.error().text()}});
+        return std::size_t{0};
+    }
+    return rows.size();
+}
+
+}  // namespace tpf::daemon

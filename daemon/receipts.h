@@ -1,0 +1,41 @@
+#pragma once
+// What becomes of a register's answer: the forwarder hands it over, the core believes it only after verifying the
+// register's signature, and changes state only then (formats.md § 6).
+
+#include "daemon/core.h"
+#include "queue/message_row.h"
+
+namespace tpf::daemon {
+
+/// Thread-safe; an answer is worked on by one thread at a time.
+class Receipts {
+  public:
+    explicit Receipts(Core& core) noexcept : core_(core) {}
+    /// Takes receipts/new/ID. Errors have disposition stop.
+    [[nodiscard]] Status process(const SpoolId& id);
+    /// Removes payloads of delivered messages whose retention has passed, `limit` at the most; how many it removed.
+    [[nodiscard]] Result<std::size_t> remove_expired(std::size_t limit);
+    /// Writes kvitteringer that are due, `limit` at the most; how many it wrote.
+    [[nodiscard]] Result<std::size_t> write_answers(std::size_t limit);
+
+  private:
+    [[nodiscard]] Status judge(const queue::MessageRow& row, const queue::SvarRecord& svar);
+    [[nodiscard]] Status delivered(const queue::MessageRow& row, const queue::SvarRecord& svar);
+    [[nodiscard]] Status refused(const queue::MessageRow& row, const queue::SvarRecord& svar);
+    [[nodiscard]] Status digest_doubted(const queue::MessageRow& row, const queue::SvarRecord& svar);
+    [[nodiscard]] Status not_a_receipt(const queue::MessageRow& row, const char* why);
+    [[nodiscard]] Status quarantine(const queue::MessageRow& row, Code code, const std::string& reason,
+                                    const std::optional<std::string>& kode);
+    [[nodiscard]] Result<bool> output_intact(const queue::MessageRow& row) const;
+    [[nodiscard]] Status remove_payloads(const SpoolId& id);
+    [[nodiscard]] Status write_answer(const queue::MessageRow& row);
+
+    Core& core_;
+};
+
+/// Whether `svar` is signed by one of `keys` as an answer `status` to the message; `token` is kvittering or kode.
+[[nodiscard]] bool signed_by_register(const std::vector<crypto::VerifyKey>& keys, const queue::MessageRow& row,
+                                      const queue::SvarRecord& svar, std::string_view status,
+                                      const std::optional<std::string>& token);
+
+}  // namespace tpf::daemon

@@ -1,0 +1,24 @@
+#pragma once
+// What a pass may use: the key ring, under the settings that were pinned for the message.
+
+#include "conf/output_settings.h"
+#include "crypto/key_ring.h"
+#include "pseudonym/pass.h"
+
+namespace tpf::daemon {
+
+/// Thread-safe, as the ring is.
+class RingKeys final : public pseudonym::PassKeys {
+  public:
+    RingKeys(const crypto::KeyRing& ring, const conf::OutputSettings& settings) : ring_(ring), settings_(settings) {}
+    [[nodiscard]] Result<crypto::KeyRing::MessageKey> message_key(const KeyId& id) const override;
+    [[nodiscard]] Result<pseudonym::RegisterSetup> register_setup(const RegisterName& reg) const override;
+
+  private:
+    const crypto::KeyRing& ring_;
+    const conf::OutputSettings& settings_;
+};
+
+[[nodiscard]] pseudonym::PassLimits pass_limits(const conf::MessageLimits& limits);
+
+}  // namespace tpf::daemon

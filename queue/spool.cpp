@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/log.h"
+
 namespace tpf::queue {
 namespace {
 
@@ -166,7 +168,10 @@ Status Spool::quarantine(const SpoolId& id) {
     const Path kept = folders_.quarantine / id.view();
     Status moved = fs_->rename(folders_.work / id.view(), kept);
     if (moved || moved.error().code() != Code::not_found) return moved;
-    return move_once(folders_.inbox_new / id.view(), kept);
+    Status from_inbox = move_once(folders_.inbox_new / id.view(), kept);
+    if (from_inbox || from_inbox.error().code() != Code::record_damaged) return from_inbox;
+    log::error("a quarantined message has no bytes in the spool", {{"message", id}});
+    return ok();
 }
 
 Status Spool::retry(const SpoolId& id) {

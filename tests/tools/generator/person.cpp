@@ -71,10 +71,11 @@ void append(std::string& out, unsigned value, unsigned digits) {
     out.append(text, digits);
 }
 
-void append_date(std::string& out, unsigned year, Random& random) {
+/// Some day of that year's `first` month or one of the `months` - 1 that follow.
+void append_date(std::string& out, unsigned year, Random& random, unsigned first = 1, unsigned months = 12) {
     append(out, year, 4);
     out += '-';
-    append(out, 1 + random.below(12), 2);
+    append(out, first + random.below(months), 2);
     out += '-';
     append(out, 1 + random.below(28), 2);
 }
@@ -124,13 +125,14 @@ void append_diagnoses(std::string& out, Random& random) {
 void append_service(std::string& out, const PersonOptions& options, Random& random) {
     const Service& service = one_of(kServices, random);
     out.append("\n    <Tjeneste kode=\"").append(service.code).append("\"><Vedtaksdato>");
-    append_date(out, options.year - 1, random);
+    const bool began_before = random.one_in(2);
+    append_date(out, options.year - 1, random, 1, 6);  // decided, begun, ended, in that order
     out += "</Vedtaksdato><StartDato>";
-    append_date(out, options.year - random.below(2), random);
+    append_date(out, options.year - (began_before ? 1 : 0), random, began_before ? 7 : 1, 6);
     out += "</StartDato>";
     if (random.one_in(3)) {
         out += "<SluttDato>";
-        append_date(out, options.year, random);
+        append_date(out, options.year, random, 7, 6);
         out += "</SluttDato>";
     }
     if (service.most_hours == 0) {

@@ -99,8 +99,8 @@ void log_report(const forward::Dispatcher::Report& report) {
 Result<bool> serve(const Options& options, const conf::Config& config, int signal_fd) {
     FileSystem& fs = posix_file_system();
     TPF_TRY(auto routes, make_routes(config.reloadable));
+    TPF_TRY(const auto lock, queue::FolderLock::take(queue::Folders(config.fixed.paths.spool).forward_lock));
     TPF_TRY(auto spool, queue::ForwardSpool::open(fs, config.fixed.paths.spool));
-    TPF_TRY(const auto lock, queue::FolderLock::take(spool->folders().forward_lock));
     SpoolOutbox outbox(*spool, fs);
     forward::Dispatcher dispatcher(dispatcher_settings(config, options.drain), std::move(routes), outbox,
                                    system_clock(), forward::random_draw());

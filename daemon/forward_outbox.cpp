@@ -68,8 +68,8 @@ Status SpoolOutbox::write_health(const std::vector<forward::RegisterHealth>& reg
     std::string told;
     for (const auto& health : registers) {
         for_core.push_back({health.name, health.trouble, health.since, health.failures});
-        told += health.name.str() + (health.trouble ? info(*health.trouble).name : std::string_view("well"));
-        told += format_utc(health.since) + std::to_string(health.failures) + "\n";
+        told += health.name.str() + " " + std::string(health.trouble ? info(*health.trouble).name : "") + " " +
+                format_utc(health.since) + " " + std::to_string(health.failures) + "\n";
     }
     if (told != told_core_) {
         TPF_TRY(spool_->write_health(for_core));

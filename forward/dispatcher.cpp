@@ -1,6 +1,7 @@
 #include "forward/dispatcher.h"
 
 #include <poll.h>
+#include <sys/signalfd.h>
 
 #include <algorithm>
 #include <array>
@@ -55,7 +56,8 @@ Dispatcher::Dispatcher(DispatcherSettings settings, std::map<RegisterName, Route
 
 Dispatcher::~Dispatcher() = default;
 
-Result<Dispatcher::Report> Dispatcher::run(const std::function<void()>& heartbeat) {
+Result<Dispatcher::Report> Dispatcher::run(const std::function<void()>& heartbeat, int signal_fd) {
+    signal_fd_ = signal_fd;
     if (!settings_.drain) {
         auto watch = FolderWatch::open(outbox_->watched_folder());
         if (!watch)
@@ -78,6 +80,7 @@ Status Dispatcher::turn() {
     for (auto& [id, outcome] : completions_->take()) {
         TPF_TRY(finish(id, outcome));
     }
+    take_signals();
     obey_stop();
     if (!settings_.drain) {
         TPF_TRY(take_changes());
@@ -107,8 +110,9 @@ Result<Dispatcher::Report> Dispatcher::report() {
     return report;
 }
 
-void Dispatcher::wait() {
-    std::array<pollfd, 2> fds = {pollfd{completions_->fd(), POLLIN, 0}, pollfd{watch_ ? watch_->fd() : -1, POLLIN, 0}};
+void Dispatcher::wait() const {
+    std::array<pollfd, 3> fds = {pollfd{completions_->fd(), POLLIN, 0}, pollfd{watch_ ? watch_->fd() : -1, POLLIN, 0},
+                                 pollfd{signal_fd_, POLLIN, 0}};
     // EINTR is as good a reason to look around as any.
     static_cast<void>(::poll(fds.data(), fds.size(), static_cast<int>(patience().count())));
 }
@@ -295,6 +299,7 @@ Status Dispatcher::set_aside(const SpoolId& id, const Error& error) {
 
 void Dispatcher::note_success(Standing& standing) {
     standing.last_success = clock_->utc();
+    standing.failures = 0;
     if (!standing.trouble) return;
     standing.trouble.reset();
     standing.since = *standing.last_success;
@@ -308,6 +313,7 @@ void Dispatcher::note_failure(const SpoolId& id, const RegisterName& name, const
         standing.since_steady = clock_->steady();
     }
     standing.trouble = outcome.error.code();
+    ++standing.failures;
     if (const auto next = schedule_.state(name).next_attempt) {
         const auto wait = std::chrono::ceil<std::chrono::seconds>(*next - clock_->steady());
         standing.next_attempt = clock_->utc() + std::max(wait, std::chrono::seconds(0));
@@ -319,6 +325,11 @@ void Dispatcher::note_failure(const SpoolId& id, const RegisterName& name, const
                 {"code", outcome.error.name()},
                 {"error", outcome.error.detail()},
                 {"hint", outcome.error.hint()}});
+}
+
+void Dispatcher::take_signals() {
+    signalfd_siginfo signal{};
+    while (signal_fd_ >= 0 && ::read(signal_fd_, &signal, sizeof signal) == sizeof signal) stop();
 }
 
 void Dispatcher::obey_stop() {
@@ -354,8 +365,8 @@ std::vector<RegisterHealth> Dispatcher::health() const {
     std::vector<RegisterHealth> all;
     for (const auto& [name, standing] : registers_) {
         const auto state = schedule_.state(name);
-        RegisterHealth health{name, standing.last_success, state.failures, standing.trouble, standing.since,
-                              {},   state.in_flight,       state.waiting,  state.handed_over};
+        RegisterHealth health{name, standing.last_success, standing.failures, standing.trouble, standing.since,
+                              {},   state.in_flight,       state.waiting,     state.handed_over};
         if (state.next_attempt) health.next_attempt = standing.next_attempt;
         all.push_back(std::move(health));
     }

@@ -54,8 +54,9 @@ class Dispatcher {
         std::vector<RegisterName> away;  ///< registers whose last attempt failed
     };
     /// Until stop(), or when draining until there is nothing left to do. An error (always Disposition::stop) ends it at
-    /// once; what was under way is cut. `heartbeat` is called at every turn, at least every few seconds. Once only.
-    [[nodiscard]] Result<Report> run(const std::function<void()>& heartbeat);
+    /// once; what was under way is cut. `heartbeat` is called at every turn, at least every few seconds. `signal_fd`: a
+    /// signalfd(2), not blocking, each signal from which is a stop(); -1: none. Once only.
+    [[nodiscard]] Result<Report> run(const std::function<void()>& heartbeat, int signal_fd = -1);
 
     /// First call: nothing new is started, and what is under way is cut after `stop_grace`. Second call: cut now.
     /// Thread-safe; may be called from a signal handler.
@@ -67,6 +68,7 @@ class Dispatcher {
         Route route;
         std::optional<UtcTime> last_success;
         std::optional<Code> trouble;
+        std::uint64_t failures = 0;  ///< attempts, since the last success
         UtcTime since;
         std::optional<UtcTime> next_attempt;  ///< as it stood after the last failure
         Time since_steady{};
@@ -76,7 +78,7 @@ class Dispatcher {
     [[nodiscard]] Status turn();
     [[nodiscard]] bool finished() const;
     [[nodiscard]] Result<Report> report();
-    void wait();
+    void wait() const;
     [[nodiscard]] std::chrono::milliseconds patience() const;
 
     // What lies in the outbox.
@@ -95,6 +97,7 @@ class Dispatcher {
     void note_success(Standing& standing);
     void note_failure(const SpoolId& id, const RegisterName& name, const Outcome& outcome);
 
+    void take_signals();
     void obey_stop();
     void cut();
     void sound_alarms();
@@ -110,6 +113,7 @@ class Dispatcher {
     std::map<SpoolId, RegisterName> under_way_;
     std::set<SpoolId> strange_;  ///< for registers that are not configured: said once
     std::optional<FolderWatch> watch_;
+    int signal_fd_ = -1;
     Time next_sweep_{};
     Time next_health_{};
     std::vector<RegisterHealth> told_;

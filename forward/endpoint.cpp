@@ -9,7 +9,6 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 
-#include <array>
 #include <set>
 #include <thread>
 #include <vector>
@@ -273,6 +272,7 @@ class Endpoint final : public Poster {
     asio::awaitable<error_code> connect(Connection& connection, const std::vector<tcp::endpoint>& addresses);
     asio::awaitable<std::optional<Outcome>> shake_hands(Connection& connection);
     asio::awaitable<Exchange> exchange(ConnectionPtr connection, Job& job, bool kept);
+    asio::awaitable<void> write(Connection& connection, asio::const_buffer bytes, error_code& error);
     asio::awaitable<std::optional<Outcome>> send(Connection& connection, Job& job, Reading& reading, error_code& error);
     [[nodiscard]] Exchange settle(const Connection& connection, const Reading& reading, const error_code& send_error,
                                   bool kept) const;
@@ -416,21 +416,26 @@ std::string Endpoint::head(const Job& job) const {
            "\r\n\r\n";
 }
 
+/// The deadline is for each TLS record to be taken, so that a slow line is told from one that stands still.
+asio::awaitable<void> Endpoint::write(Connection& connection, asio::const_buffer bytes, error_code& error) {
+    while (!error && bytes.size() > 0) {
+        connection.deadline(settings_.times.send_stall);
+        bytes += co_await connection.stream.async_write_some(bytes, to(error));
+    }
+}
+
 /// Head and body. An outcome when the body is not what its record says, or cannot be read; `error` when the connection
 /// broke; neither when all was sent or an answer came first.
 asio::awaitable<std::optional<Outcome>> Endpoint::send(Connection& connection, Job& job, Reading& reading,
                                                        error_code& error) {
     const std::string text = head(job);
-    std::array<asio::const_buffer, 2> buffers = {asio::buffer(text),
-                                                 asio::buffer(job.piece.bytes.data(), job.piece.bytes.size())};
+    co_await write(connection, asio::buffer(text), error);
     for (;;) {
-        connection.deadline(settings_.times.send_stall);
         // The answer to the last piece can be here before the write of it is known to be over.
         reading.all_sent = job.piece.last;
-        co_await asio::async_write(connection.stream, buffers, to(error));
+        co_await write(connection, asio::buffer(job.piece.bytes.data(), job.piece.bytes.size()), error);
         if (error || job.piece.last || reading.done.is_set()) co_return std::nullopt;
         if (auto broken = job.advance()) co_return broken;
-        buffers = {asio::const_buffer(), asio::buffer(job.piece.bytes.data(), job.piece.bytes.size())};
     }
 }
 

@@ -29,7 +29,7 @@ namespace tpf::forward {
 struct EndpointTimes {
     std::chrono::milliseconds connect{10'000};     ///< for each address of the host
     std::chrono::milliseconds handshake{10'000};   ///< TLS
-    std::chrono::milliseconds send_stall{30'000};  ///< for one piece of the body to be taken
+    std::chrono::milliseconds send_stall{30'000};  ///< for one TLS record of the body (16 KiB) to be taken
     std::chrono::milliseconds answer{60'000};      ///< for the whole answer, once the body is out
     std::chrono::milliseconds idle{30'000};        ///< how long an unused connection is kept
 };

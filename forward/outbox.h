@@ -43,7 +43,7 @@ struct Receipt {
 struct RegisterHealth {
     RegisterName name;
     std::optional<UtcTime> last_success;  ///< an answer that was handed over
-    unsigned failures = 0;                ///< in a row, of the register itself
+    std::uint64_t failures = 0;           ///< attempts that failed, since the last that did not
     std::optional<Code> trouble;          ///< why the last attempt failed; none: it did not
     UtcTime since;                        ///< since when it has been so, in trouble or out of it
     std::optional<UtcTime> next_attempt;  ///< while it is waited for

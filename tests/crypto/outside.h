@@ -1,0 +1,65 @@
+#pragma once
+// What comes from outside the project: test vectors, and the OpenSSL command line. A test whose outside half is absent
+// says so by name and returns.
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "base/encoding.h"
+#include "tests/base/temp_folder.h"
+
+namespace tpf::test {
+
+inline std::optional<std::string> outside_file(const std::string& name) {
+    std::ifstream file(std::string(TPF_VECTORS) + "/" + name, std::ios::binary);
+    if (!file) {
+        std::printf("SKIPPED: %s: no outside data\n", name.c_str());
+        return std::nullopt;
+    }
+    return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+inline std::optional<nlohmann::json> wycheproof(const std::string& name) {
+    const auto text = outside_file("wycheproof/" + name);
+    if (!text) return std::nullopt;
+    return nlohmann::json::parse(*text);
+}
+
+inline Bytes unhex(const nlohmann::json& value) {
+    return from_hex(value.get<std::string>()).value();
+}
+
+inline std::string slurp(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+}
+inline void spill(const std::filesystem::path& path, std::string_view content) {
+    std::ofstream(path, std::ios::binary) << content;
+}
+
+/// The OpenSSL command line, run in a folder of its own.
+class OpenSsl {
+  public:
+    [[nodiscard]] static bool absent(const char* test) {
+        if (std::system("openssl version >/dev/null 2>&1") == 0) return false;
+        std::printf("SKIPPED: %s: no openssl program\n", test);
+        return true;
+    }
+    /// True when it exited with 0.
+    [[nodiscard]] bool run(const std::string& arguments) const {
+        return std::system(
+                   ("cd " + folder_.path().string() + " && openssl " + arguments + " >out.txt 2>err.txt").c_str()) == 0;
+    }
+    [[nodiscard]] std::string read(const std::string& name) const { return slurp(folder_ / name); }
+    void write(const std::string& name, std::string_view content) const { spill(folder_ / name, content); }
+
+  private:
+    TempFolder folder_;
+};
+
+}  // namespace tpf::test

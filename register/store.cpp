@@ -25,7 +25,8 @@ constexpr std::uint64_t kReserveBytes = 64U << 20;
 Status ensure_folder(FileSystem& fs, const Path& path) {
     const auto info = fs.info(path);
     if (info && info.value().folder) return ok();
-    return fs.make_folder(path, kFolderMode);
+    TPF_TRY(fs.make_folder(path, kFolderMode));
+    return fs.sync_folder(path.has_parent_path() ? path.parent_path() : Path("."));
 }
 
 Result<UniqueFd> lock_folder(const Path& path) {
@@ -90,7 +91,8 @@ Claim::~Claim() {
 Store::Store(FileSystem& fs, Path folder, UniqueFd lock)
     : fs_(fs), folder_(std::move(folder)), lock_(std::move(lock)) {}
 
-Result<std::unique_ptr<Store>> Store::open(FileSystem& fs, const Path& folder) {
+Result<std::unique_ptr<Store>> Store::open(FileSystem& fs, const Path& path) {
+    const Path folder = path.has_filename() ? path : path.parent_path();  // "store/" has another parent than "store"
     TPF_TRY(ensure_folder(fs, folder));
     TPF_TRY(UniqueFd lock, lock_folder(folder / "lock"));
     TPF_TRY(ensure_folder(fs, folder / kMessages));

@@ -73,7 +73,7 @@ class Claim {
 class Store {
   public:
     /// Makes the folder when it is missing; clears tmp/. Code::locked: another server has it. `fs` outlives the store.
-    [[nodiscard]] static Result<std::unique_ptr<Store>> open(FileSystem& fs, const Path& folder);
+    [[nodiscard]] static Result<std::unique_ptr<Store>> open(FileSystem& fs, const Path& path);
 
     /// Nothing while another request holds this name.
     [[nodiscard]] std::optional<Claim> claim(const MessageName& name);

@@ -10,8 +10,11 @@ namespace tpf::test {
 
 class TempFolder {
   public:
-    TempFolder() {
-        std::string name = (std::filesystem::temp_directory_path() / "tpf-test-XXXXXX").string();
+    TempFolder() : TempFolder(std::filesystem::temp_directory_path()) {}
+    /// Under `base` where that is there, else under the usual one.
+    explicit TempFolder(const std::filesystem::path& base) {
+        const bool there = std::filesystem::is_directory(base);
+        std::string name = ((there ? base : std::filesystem::temp_directory_path()) / "tpf-test-XXXXXX").string();
         path_ = ::mkdtemp(name.data());
     }
     ~TempFolder() {

@@ -41,8 +41,8 @@ Result<const ElementRule*> SchemaWalker::match(const XmlStart& tag) {
             return &rule;
         }
         if (rule.occurs == ElementRule::Occurs::once) {
-            // Something required is not here: is this a later or earlier sibling, or nothing we know?
-            for (const ElementRule& sibling : level.children) {
+            // Something required is not here: is this a later sibling?
+            for (const ElementRule& sibling : level.children.subspan(i + 1)) {
                 if (fits(sibling)) return fail(rule.missing, name_of(rule) + " is missing or not in its place");
             }
             break;

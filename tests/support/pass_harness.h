@@ -15,9 +15,9 @@ namespace tpf::test {
 /// Keeps everything; can be told to fail.
 class MemorySink final : public pseudonym::OutputSink {
   public:
-    [[nodiscard]] Status write(ByteView piece) override {
+    [[nodiscard]] Status write(std::string& piece) override {
         if (failure) return fail(*failure);
-        text += as_text(piece);
+        text += piece;
         return ok();
     }
     std::string text;
@@ -44,9 +44,9 @@ class UntouchableKey final : public crypto::KeyUnwrapper {
 class TestKeys final : public pseudonym::PassKeys {
   public:
     TestKeys() {
-        message_keys.insert_or_assign("TPF-2026",
-                                      crypto::KeyRing::MessageKey{std::make_shared<FakeTransport>(),
-                                                                  crypto::KeyPolicy::modern(), FakeTransport::kSize});
+        message_keys.insert_or_assign(
+            "TPF-2026", crypto::KeyRing::MessageKey{std::make_shared<FakeTransport>(), crypto::KeyPolicy::modern(),
+                                                    FakeTransport::kSize});
     }
     [[nodiscard]] Result<crypto::KeyRing::MessageKey> message_key(const KeyId& id) const override {
         const auto found = message_keys.find(id.str());

@@ -35,8 +35,8 @@ inline std::string replaced(std::string text, std::string_view from, std::string
     return text.replace(at, from.size(), to);
 }
 
-/// Key transport without RSA: fast, for tests that are about something else. As long as an RSA-3072 ciphertext; what was
-/// not made by it opens to a key drawn at random, as KeyUnwrapper promises.
+/// Key transport without RSA: fast, for tests that are about something else. As long as an RSA-3072 ciphertext; what
+/// was not made by it opens to a key drawn at random, as KeyUnwrapper promises.
 class FakeTransport final : public crypto::KeyUnwrapper {
   public:
     static constexpr std::size_t kSize = 384;
@@ -66,10 +66,9 @@ struct Recipient {
     crypto::ContentCipher cipher = crypto::ContentCipher::aes256_gcm;
     std::function<Bytes(const crypto::ContentKey&)> wrap = FakeTransport::wrap;
 
-    [[nodiscard]] static Recipient rsa(
-        std::string key_name, const crypto::RsaPublicKey& key,
-        crypto::KeyTransport transport = crypto::KeyTransport::oaep_sha256_mgf1_sha256,
-        crypto::ContentCipher cipher = crypto::ContentCipher::aes256_gcm) {
+    [[nodiscard]] static Recipient rsa(std::string key_name, const crypto::RsaPublicKey& key,
+                                       crypto::KeyTransport transport = crypto::KeyTransport::oaep_sha256_mgf1_sha256,
+                                       crypto::ContentCipher cipher = crypto::ContentCipher::aes256_gcm) {
         auto wrapper = std::make_shared<crypto::KeyWrapper>(key, transport);
         return {std::move(key_name), transport, cipher,
                 [wrapper](const crypto::ContentKey& content) { return must(wrapper->wrap(content)); }};
@@ -120,15 +119,15 @@ struct Sealer {
 struct PersonSpec {
     std::string number;
     std::string content = "<Tjeneste>hjemmesykepleie</Tjeneste>";  ///< after </Fodselsnummer> in the export file
-    std::string attributes = {};                                  ///< on i:Person, with a space in front
-    std::optional<std::string> sealed = {};                       ///< stands in the place of the EncryptedData
+    std::string attributes = {};                                   ///< on i:Person, with a space in front
+    std::optional<std::string> sealed = {};                        ///< stands in the place of the EncryptedData
 };
 
 /// What was made, stage by stage.
 struct Submission {
     std::string document;
-    std::string tpf_layer;             ///< plaintext
-    std::vector<std::string> sealed;   ///< each person's EncryptedData
+    std::string tpf_layer;            ///< plaintext
+    std::vector<std::string> sealed;  ///< each person's EncryptedData
 };
 
 class SubmissionBuilder {
@@ -179,10 +178,9 @@ class SubmissionBuilder {
   private:
     [[nodiscard]] std::string header() const {
         return "<i:MeldingsId>" + meldings_id + "</i:MeldingsId><i:Meldingstype>" + meldingstype +
-               "</i:Meldingstype><i:Avsender><i:Kommunenummer>" + kommunenummer +
-               "</i:Kommunenummer><i:Bydelsnummer>" + bydelsnummer + "</i:Bydelsnummer><i:Organisasjonsnummer>" +
-               organisasjonsnummer + "</i:Organisasjonsnummer></i:Avsender><i:Mottaker><i:Register>" + reg +
-               "</i:Register></i:Mottaker>";
+               "</i:Meldingstype><i:Avsender><i:Kommunenummer>" + kommunenummer + "</i:Kommunenummer><i:Bydelsnummer>" +
+               bydelsnummer + "</i:Bydelsnummer><i:Organisasjonsnummer>" + organisasjonsnummer +
+               "</i:Organisasjonsnummer></i:Avsender><i:Mottaker><i:Register>" + reg + "</i:Register></i:Mottaker>";
     }
     [[nodiscard]] std::string person(const PersonSpec& spec, std::size_t position,
                                      std::vector<std::string>& sealed) const {
@@ -200,8 +198,8 @@ class SubmissionBuilder {
                            "</i:Opprettet></i:Hode><i:Kontaktperson><i:Epost>" + epost + "</i:Epost><i:Navn>" + navn +
                            "</i:Navn><i:Mobiltelefon>" + mobiltelefon +
                            "</i:Mobiltelefon></i:Kontaktperson><i:Periode><i:Fra>" + fra + "</i:Fra><i:Til>" + til +
-                           "</i:Til></i:Periode><i:AntallPersoner>" +
-                           antall.value_or(std::to_string(persons.size())) + "</i:AntallPersoner>";
+                           "</i:Til></i:Periode><i:AntallPersoner>" + antall.value_or(std::to_string(persons.size())) +
+                           "</i:AntallPersoner>";
         for (const PersonSpec& spec : persons) text += person(spec, sealed.size() + 1, sealed);
         apply(Stage::tpf_layer, text);
         return text;

@@ -15,7 +15,9 @@ inline void skipped(const std::string& name) {
     std::printf("SKIPPED: %s: no outside data\n", name.c_str());
 }
 
-[[nodiscard]] inline std::filesystem::path vectors() { return TPF_VECTORS; }
+[[nodiscard]] inline std::filesystem::path vectors() {
+    return TPF_VECTORS;
+}
 
 [[nodiscard]] inline std::string read_whole(const std::filesystem::path& path) {
     std::ifstream in(path, std::ios::binary);

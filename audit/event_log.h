@@ -27,11 +27,11 @@ struct LoggedEvent {
 /// For list(): rows with seq > after, oldest first.
 struct EventFilter {
     std::uint64_t after = 0;
-    std::optional<UtcTime> from;   ///< inclusive
-    std::optional<UtcTime> until;  ///< exclusive
-    std::optional<AuditKind> kind;
-    std::optional<std::string> actor;
-    std::optional<SpoolId> message;
+    std::optional<UtcTime> from{};   ///< inclusive
+    std::optional<UtcTime> until{};  ///< exclusive
+    std::optional<AuditKind> kind{};
+    std::optional<std::string> actor{};
+    std::optional<SpoolId> message{};
     std::size_t limit = 1000;
     bool newest_first = false;  ///< then `after` is not used
 };

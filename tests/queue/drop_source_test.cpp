@@ -1,0 +1,188 @@
+#include "queue/drop_source.h"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include "tests/queue/fixtures.h"
+#include "tests/support/fault_fs.h"
+
+namespace tpf::queue::test {
+
+using tpf::test::Call;
+using tpf::test::FaultFs;
+using tpf::test::Loss;
+using tpf::test::Stopped;
+
+namespace {
+
+struct DropFixture {
+    TempFolder folder;
+    Path drop = folder.path() / "drop";
+    bool made = std::filesystem::create_directory(drop);
+    FaultFs fs{folder.path()};
+    ManualClock clock;
+    std::unique_ptr<Spool> spool = get(Spool::open(fs, folder.path() / "spool", {}));
+    Status admission = ok();
+    DropSource source = make();
+
+    DropSource make() {
+        return DropSource(*spool, clock,
+                          {.source = "drop", .folder = drop, .sender = sender(), .settle = std::chrono::seconds(2)},
+                          [this](const DropSettings&, std::uint64_t) { return admission; });
+    }
+    /// Two looks with the settle time between them.
+    Result<DropScan> settled_scan() {
+        TPF_TRY(const auto first, source.scan());
+        static_cast<void>(first);
+        clock.advance(std::chrono::seconds(2));
+        return source.scan();
+    }
+    std::size_t in_inbox() { return get(spool->list_inbox()).ids.size(); }
+};
+
+}  // namespace
+
+TEST_SUITE("queue/drop_source") {
+    TEST_CASE_FIXTURE(DropFixture, "a finished file is handed over for its sender, then removed") {
+        put(drop / "melding.xml", "kryptert");
+        const DropScan first = get(source.scan());
+        CHECK(first.taken.empty());
+        CHECK(first.settling == 1);
+        clock.advance(std::chrono::milliseconds(1999));
+        CHECK(get(source.scan()).taken.empty());
+        clock.advance(std::chrono::milliseconds(1));
+        const DropScan done = get(source.scan());
+        REQUIRE(done.taken.size() == 1);
+        CHECK_FALSE(std::filesystem::exists(drop / "melding.xml"));
+        const InboxEntry entry = get(spool->read_inbox(done.taken[0]));
+        CHECK(entry.kilde.sender == sender());
+        CHECK(entry.kilde.source == "drop");
+        CHECK(entry.kilde.sha256 == digest_of("kryptert"));
+    }
+
+    TEST_CASE_FIXTURE(DropFixture, "a jump of the wall clock changes nothing") {
+        put(drop / "melding.xml", "kryptert");
+        get(source.scan());
+        clock.set_utc("2035-01-01T00:00:00Z");
+        CHECK(get(source.scan()).settling == 1);
+    }
+
+    TEST_CASE_FIXTURE(DropFixture, "a file that grows is not finished") {
+        put(drop / "melding.xml", "kryp");
+        get(source.scan());
+        clock.advance(std::chrono::seconds(5));
+        put(drop / "melding.xml", "kryptert");
+        CHECK(get(source.scan()).settling == 1);
+        clock.advance(std::chrono::seconds(2));
+        CHECK(get(source.scan()).taken.size() == 1);
+    }
+
+    TEST_CASE_FIXTURE(DropFixture, "names of unfinished files are passed over") {
+        for (const char* name : {".skjult", "a.tmp", "b.part"}) put(drop / name, "x");
+        const DropScan scan = get(settled_scan());
+        CHECK(scan.taken.empty());
+        CHECK(scan.settling + scan.refused == 0);
+    }
+
+    TEST_CASE_FIXTURE(DropFixture, "links, FIFOs, folders and second names are refused; the others go on") {
+        put(folder.path() / "hemmelig", "x");
+        std::filesystem::create_symlink(folder.path() / "hemmelig", drop / "lenke");
+        std::filesystem::create_hard_link(folder.path() / "hemmelig", drop / "navn2");
+        std::filesystem::create_directory(drop / "mappe");
+        ::mkfifo((drop / "fifo").c_str(), 0600);
+        put(drop / "god.xml", "kryptert");
+        const DropScan scan = get(settled_scan());
+        CHECK(scan.taken.size() == 1);
+        CHECK(scan.refused == 4);
+        CHECK(content(folder.path() / "hemmelig") == "x");
+        CHECK(std::filesystem::is_symlink(drop / "lenke"));
+        // An uploader that links and unlinks has one name in the end.
+        std::filesystem::remove(folder.path() / "hemmelig");
+        put(drop / "navn2", "ny tid");
+        CHECK(get(settled_scan()).taken.size() == 1);
+    }
+
+    TEST_CASE_FIXTURE(DropFixture, "a file that cannot be read waits, the others go on") {
+        put(drop / "a.xml", "en");
+        put(drop / "b.xml", "to");
+        get(source.scan());
+        clock.advance(std::chrono::seconds(2));
+        fs.fail_at(Call::open_read, 1, Code::io);
+        const DropScan scan = get(source.scan());
+        CHECK(scan.taken.size() == 1);
+        CHECK(scan.refused == 1);
+        CHECK(get(source.scan()).taken.size() == 1);
+        CHECK(in_inbox() == 2);
+    }
+
+    TEST_CASE_FIXTURE(DropFixture, "a full disk and a full quota leave the file for later") {
+        put(drop / "a.xml", "en");
+        admission = fail(Code::quota);
+        CHECK(code_of(settled_scan()) == Code::quota);
+        admission = ok();
+        fs.set_free_bytes(0);
+        CHECK(code_of(source.scan()) == Code::disk_full);
+        fs.set_free_bytes(std::nullopt);
+        CHECK(get(source.scan()).taken.size() == 1);
+        CHECK(in_inbox() == 1);
+    }
+
+    TEST_CASE_FIXTURE(DropFixture, "a failed sync ends the scan, and the file stays") {
+        put(drop / "a.xml", "en");
+        get(source.scan());
+        clock.advance(std::chrono::seconds(2));
+        fs.fail_at(Call::sync_file, 1, Code::io);
+        CHECK(code_of(source.scan()) == Code::fsync_failed);
+        CHECK(std::filesystem::exists(drop / "a.xml"));
+    }
+
+    TEST_CASE_FIXTURE(DropFixture, "a file that cannot be removed is handed over once") {
+        put(drop / "a.xml", "en");
+        get(source.scan());
+        clock.advance(std::chrono::seconds(2));
+        fs.fail_at(Call::remove_file, 1, Code::io);
+        CHECK(get(source.scan()).taken.size() == 1);
+        CHECK(get(settled_scan()).taken.empty());
+        CHECK(in_inbox() == 1);
+        put(drop / "a.xml", "noe nytt");
+        CHECK(get(settled_scan()).taken.size() == 1);
+    }
+
+    TEST_CASE_FIXTURE(DropFixture, "a missing folder is for later, not the end") {
+        std::filesystem::remove(drop);
+        CHECK(code_of(source.scan()) == Code::io);
+    }
+
+    TEST_CASE("ended at every call: the file is there until its entry is, and lost never") {
+        for (std::uint64_t n = 1;; ++n) {
+            for (const Loss loss : {Loss::none, Loss::unsynced, Loss::random}) {
+                DropFixture f;
+                put(f.drop / "a.xml", "kryptert");
+                get(f.source.scan());
+                f.clock.advance(std::chrono::seconds(2));
+                f.fs.stop_at(n);
+                bool stopped = false;
+                try {
+                    get(f.source.scan());
+                } catch (const Stopped&) {
+                    stopped = true;
+                }
+                if (!stopped) {
+                    CHECK(n > 15);
+                    return;
+                }
+                f.fs.crash(loss, n);
+                good(f.spool->sweep_inbox_tmp(f.clock.utc()));
+                const bool still_dropped = std::filesystem::exists(f.drop / "a.xml");
+                CHECK((still_dropped || f.in_inbox() == 1));
+                if (still_dropped) CHECK(content(f.drop / "a.xml") == "kryptert");
+                for (const SpoolId& id : get(f.spool->list_inbox()).ids) {
+                    CHECK(get(f.spool->read_inbox(id)).kilde.sha256 == digest_of("kryptert"));
+                    CHECK(content(f.spool->folders().inbox_new / id.view() / kInnsending) == "kryptert");
+                }
+            }
+        }
+    }
+}
+
+}  // namespace tpf::queue::test

@@ -1,0 +1,104 @@
+#include "queue/kvittering.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/queue/fixtures.h"
+
+namespace tpf::queue::test {
+namespace {
+
+MessageRow basic() {
+    MessageRow row(SpoolId::random());
+    row.source = "drop";
+    row.sender = sender();
+    row.received = get(parse_utc("2027-01-04T09:31:07Z"));
+    return row;
+}
+MessageRow passed(State state) {
+    MessageRow row = basic();
+    row.state = state;
+    row.name = name_of(kMeldingsId);
+    row.persons = 2;
+    return row;
+}
+MessageRow quarantined(Code code) {
+    MessageRow row = basic();
+    row.state = State::quarantined;
+    row.code = code;
+    return row;
+}
+
+}  // namespace
+
+TEST_SUITE("queue/kvittering") {
+    TEST_CASE("delivered, every member, in the format's order") {
+        MessageRow row = passed(State::delivered);
+        row.marked = {{17, "E31"}, {20, "E30"}};
+        row.delivered = get(parse_utc("2027-01-04T09:32:00Z"));
+        row.register_kvittering = "R-1";
+        CHECK(
+            kvittering_json(row, nullptr) ==
+            R"({"meldingsId":"7f1c0c2e-6c3b-4f0e-9a35-0c6a3f4d2b11","avsender":"0301-00-974761076","status":"levert",)"
+            R"("mottatt":"2027-01-04T09:31:07Z","levert":"2027-01-04T09:32:00Z","antallPersoner":2,)"
+            R"("utenPseudonym":[{"person":17,"kode":"E31"},{"person":20,"kode":"E30"}],"registerKvittering":"R-1"})"
+            "\n");
+    }
+
+    TEST_CASE("refused for good, with the catalogue's bokmål") {
+        CHECK(kvittering_json(quarantined(Code::decryption), nullptr) ==
+              R"({"avsender":"0301-00-974761076","status":"avvist","mottatt":"2027-01-04T09:31:07Z",)"
+              R"("feil":{"kode":"DEKRYPTERING","melding":"Meldingen kunne ikke dekrypteres."}})"
+              "\n");
+    }
+
+    TEST_CASE("avvist for exactly the codes that are final") {
+        for (const CodeInfo& code : all_codes()) {
+            const std::string json = kvittering_json(quarantined(code.code), nullptr);
+            const bool refused = json.find("\"status\":\"avvist\"") != std::string::npos;
+            CHECK_MESSAGE(refused == code.final_, code.name);
+            CHECK((refused || json.find("\"status\":\"under behandling\"") != std::string::npos));
+            CHECK((json.find("\"feil\"") != std::string::npos) == !code.sender.empty());
+        }
+    }
+
+    TEST_CASE("waiting, held and discarded") {
+        CHECK(kvittering_json(passed(State::committed), nullptr).find("under behandling") != std::string::npos);
+        MessageRow held = passed(State::held);
+        held.code = Code::on_hold;
+        const std::string json = kvittering_json(held, nullptr);
+        CHECK(json.find("under behandling") != std::string::npos);
+        CHECK(json.find("feil") == std::string::npos);
+        MessageRow discarded = quarantined(Code::unknown_key);
+        discarded.state = State::discarded;
+        const std::string gone = kvittering_json(discarded, nullptr);
+        CHECK(gone.find("\"status\":\"avvist\"") != std::string::npos);
+        CHECK(gone.find("\"kode\":\"FORKASTET\"") != std::string::npos);
+    }
+
+    TEST_CASE("a code of an earlier quarantine is not told once the message went on") {
+        MessageRow row = passed(State::delivered);
+        row.code = Code::unknown_key;
+        CHECK(kvittering_json(row, nullptr).find("feil") == std::string::npos);
+    }
+
+    TEST_CASE("a duplicate is answered as its original, with its own time of receipt") {
+        MessageRow original = passed(State::delivered);
+        original.delivered = get(parse_utc("2027-01-04T09:32:00Z"));
+        original.register_kvittering = "R-1";
+        MessageRow row = basic();
+        row.state = State::duplicate;
+        row.received = get(parse_utc("2027-01-05T12:00:00Z"));
+        const std::string json = kvittering_json(row, &original);
+        CHECK(json.find("\"status\":\"levert\"") != std::string::npos);
+        CHECK(json.find("\"mottatt\":\"2027-01-05T12:00:00Z\"") != std::string::npos);
+        CHECK(json.find("\"registerKvittering\":\"R-1\"") != std::string::npos);
+    }
+
+    TEST_CASE("nobody was authenticated and nothing was read") {
+        MessageRow row = quarantined(Code::not_xml);
+        row.sender.reset();
+        CHECK(kvittering_json(row, nullptr).starts_with(R"({"status":"avvist","mottatt":)"));
+    }
+}
+
+}  // namespace tpf::queue::test

@@ -22,6 +22,7 @@ Result<Json> Commands::run(const Json& request, const Operator& who, ControlStre
         Entry{"keys generate", &Commands::keys_generate},
         Entry{"keys import", &Commands::keys_import},
         Entry{"keys publish", &Commands::keys_publish},
+        Entry{"keys signing", &Commands::keys_signing},
         Entry{"audit show", &Commands::audit_show},
         Entry{"audit verify", &Commands::audit_verify},
     };

@@ -47,6 +47,7 @@ class Commands {
     Result<Json> keys_generate(const Call& call);
     Result<Json> keys_import(const Call& call);
     Result<Json> keys_publish(const Call& call);
+    Result<Json> keys_signing(const Call& call);
 
     Core& core_;
     Coordinator& coordinator_;

@@ -110,4 +110,10 @@ Result<Json> Commands::keys_publish(const Call& call) {
     return Json{{"file", base64(as_bytes(file))}, {"sha256", hex(sha256(file))}};
 }
 
+/// The public half of the key that signs messages: registers need it.
+Result<Json> Commands::keys_signing(const Call&) {
+    TPF_TRY(const crypto::SigningKey key, core_.keys.signing_key());
+    return Json{{"pem", key.verify_key().pem()}};
+}
+
 }  // namespace tpf::daemon

@@ -47,6 +47,16 @@ Status record_start(queue::Journal& journal, const conf::Config& config) {
     return journal.record(entry);
 }
 
+/// The journal's folder is the core's alone.
+Status make_journal_folder(FileSystem& fs, const Path& journal) {
+    const Path folder = journal.parent_path();
+    const auto there = fs.info(folder);
+    if (there) return ok();
+    if (there.error().code() != Code::not_found) return fail(there.error());
+    TPF_TRY(fs.make_folder(folder, 0700));
+    return fs.sync_folder(folder.parent_path());
+}
+
 void log_recovery(const queue::RecoveryReport& report) {
     log::info("recovered", {{"stage", "start"}, {"claimed", report.claimed_moves}, {"published", report.published},
                             {"outputs_dropped", report.outputs_dropped}, {"quarantined", report.quarantine_moves},
@@ -63,6 +73,7 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     TPF_TRY(auto spool, queue::Spool::open(fs, config.fixed.paths.spool, {config.reloadable.disk.reserve_bytes}));
     TPF_TRY(const auto lock, queue::FolderLock::take(spool->folders().lock));
     audit::EventLog events;
+    TPF_TRY(make_journal_folder(fs, config.fixed.paths.journal));
     TPF_TRY(auto journal, queue::Journal::open(config.fixed.paths.journal, events, clock));
     TPF_TRY(record_start(*journal, config));
     TPF_TRY(const auto recovered, queue::recover(*spool, *journal, clock));

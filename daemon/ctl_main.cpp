@@ -117,6 +117,17 @@ int publish(Ctl& ctl) {
     return 0;
 }
 
+int signing_key(Ctl& ctl) {
+    const auto answer = ask(ctl, "keys signing");
+    if (!answer) return show_error(ctl, answer.error());
+    const auto written = write_atomically(posix_file_system(), ctl.out, answer.value().result.value("pem", ""), 0644);
+    if (!written) return show_error(ctl, written.error());
+    ControlAnswer shown = answer.value();
+    shown.result = {{"file", ctl.out}};
+    show(ctl, shown, print_plain);
+    return 0;
+}
+
 int import_key(Ctl& ctl) {
     const auto pem = read_small(posix_file_system(), ctl.files.front(), 65536);
     if (!pem) return show_error(ctl, pem.error());
@@ -174,6 +185,8 @@ void add_keys(CLI::App& app, Ctl& ctl) {
     number(generate, ctl, "--bits", "bits", "size of an RSA key (default 3072)");
     CLI::App* publish_sub = verb(*keys, ctl, "publish", "write the senders' key file", publish);
     publish_sub->add_option("--out", ctl.out, "file to write")->required();
+    CLI::App* signing = verb(*keys, ctl, "signing", "write the public half of the core's signing key, for the registers", signing_key);
+    signing->add_option("--out", ctl.out, "PEM file to write")->required();
     number(publish_sub, ctl, "--edition", "edition", "utgave, rising (default 1)");
 }
 

@@ -132,7 +132,7 @@ Status ExportReader::decode(std::string_view bytes) {
     const auto decoded = transcoder_->update(bytes, utf8_);
     // What came before the fault may hold a fault of its own, which then is the first.
     TPF_TRY(scan(utf8_));
-    if (!decoded) return fail(feil(Code::encoding, "IPLOS filen har ugyldige tegn" + on_line(scanner_.line()) + "."));
+    if (!decoded) return fail(feil(Code::encoding, "IPLOS filen har ugyldige tegn" + near() + "."));
     return ok();
 }
 
@@ -153,24 +153,28 @@ Error ExportReader::explain(const Error& error) const {
         return told(Code::header, kNoIplos);
     switch (error.code()) {
         case Code::encoding:
-            return feil(error.code(), "IPLOS filen har ugyldige tegn" + here() + ".");
+            return feil(error.code(), "IPLOS filen har ugyldige tegn" + near() + ".");
         case Code::not_allowed:
-            return feil(error.code(), "IPLOS filen har en DOCTYPE eller lignende, som ikke er tillatt" + here() + ".");
+            return feil(error.code(), "IPLOS filen har en DOCTYPE eller lignende, som ikke er tillatt" + near() + ".");
         case Code::truncated:
             return feil(error.code(),
-                        "IPLOS filen er ikke komplett: den slutter før feltet IPLOS er avsluttet" + here() + ".");
+                        "IPLOS filen er ikke komplett: den slutter før feltet IPLOS er avsluttet" + near() + ".");
         case Code::trailing_data:
-            return feil(error.code(), "IPLOS filen har innhold etter at feltet IPLOS er avsluttet" + here() + ".");
+            return feil(error.code(), "IPLOS filen har innhold etter at feltet IPLOS er avsluttet" + near() + ".");
         case Code::limit:
             return feil(error.code(),
-                        "IPLOS filen overskrider en grense for nivåer, navn eller attributter" + here() + ".");
+                        "IPLOS filen overskrider en grense for nivåer, navn eller attributter" + near() + ".");
         default:
-            return feil(error.code(), "IPLOS filen er ikke gyldig XML" + here() + ".");
+            return feil(error.code(), "IPLOS filen er ikke gyldig XML" + near() + ".");
     }
 }
 
 std::string ExportReader::here() const {
     return on_line(scanner_.line());
+}
+
+std::string ExportReader::near() const {
+    return " (ved linje " + std::to_string(scanner_.line()) + ")";
 }
 
 Status ExportReader::stop(Error error) {
@@ -356,7 +360,6 @@ Status ExportReader::end_number() {
         return stop(feil(Code::field_form, "Feltet IPLOS\\Person\\Fodselsnummer er lengre enn 32 tegn" + here() + "."));
     }
     person_.number = number;
-    leaf_.clear();
     if (options_.search_numbers) {
         in_values_.reset(number);
         in_raw_.reset(number);
@@ -392,7 +395,7 @@ Status ExportReader::value(std::string_view raw, std::string_view value) {
         case State::root:
         case State::group:
             if (!is_xml_space(value)) {
-                Error outside = feil(Code::not_allowed, "IPLOS filen har tekst mellom feltene" + here() + ".");
+                Error outside = feil(Code::not_allowed, "IPLOS filen har tekst mellom feltene" + near() + ".");
                 if (header_done_) return stop(std::move(outside));
                 fields_.remember(std::move(outside));
             }

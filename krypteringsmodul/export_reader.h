@@ -78,7 +78,8 @@ class ExportReader final : private pseudonym::XmlHandler {
     Status end_person();
     Status finish_header();
     Status stop(Error error);
-    std::string here() const;
+    std::string here() const;  // the line of the tag that is looked at
+    std::string near() const;  // the line of the last tag
 
     PersonSink& sink_;
     ReadOptions options_;

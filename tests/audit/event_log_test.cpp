@@ -3,7 +3,8 @@
 #include <doctest/doctest.h>
 #include <sqlite3.h>
 
-#include <nlohmann/json.hpp>
+#include <fstream>
+#include <iterator>
 
 #include "base/encoding.h"
 #include "tests/support/temp_folder.h"
@@ -82,7 +83,11 @@ TEST_SUITE("audit/event_log") {
         digest.update(Digest{});
         digest.update(
             R"({"actor":"tpfd","fields":{"version":"0.1.0"},"kind":"start","seq":1,"time":"2027-01-15T08:00:00Z"})");
-        CHECK(get(EventLog::list(*db, {}))[0].hash == hex(digest.finish()));
+        const std::string expected = hex(digest.finish());
+        CHECK(get(EventLog::list(*db, {}))[0].hash == expected);
+        std::ifstream file(std::string(TPF_SOURCE_DIR) + "/docs/spool-format.md");
+        const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+        CHECK(text.find(expected) != std::string::npos);
     }
 
     TEST_CASE_FIXTURE(LogFixture, "a whole log verifies, step by step, also after reopening") {

@@ -1,0 +1,61 @@
+// docs/spool-format.md shows records: they are ones that we read, and would write the same.
+#include <doctest/doctest.h>
+
+#include <sstream>
+
+#include "queue/records.h"
+#include "queue/row_store.h"
+#include "tests/queue/fixtures.h"
+
+namespace tpf::queue::test {
+namespace {
+
+std::string documentation() {
+    return content(Path(TPF_SOURCE_DIR) / "docs" / "spool-format.md");
+}
+
+}  // namespace
+
+TEST_SUITE("queue/documentation") {
+    TEST_CASE("the worked example's records") {
+        std::istringstream lines(documentation());
+        int kilde = 0, post = 0, svar = 0;
+        for (std::string line; std::getline(lines, line);) {
+            if (!line.starts_with("{\"form\":")) continue;
+            const std::string record = line + "\n";
+            if (const auto one = parse_kilde(record)) {
+                ++kilde;
+                CHECK(one.value().size == 19);
+                CHECK(one.value().sha256 == digest_of("en kryptert melding"));
+                CHECK(get(write_kilde(one.value())) == record);
+            } else if (const auto other = parse_post(record)) {
+                ++post;
+                CHECK(other.value().sha256 == digest_of("ut:en kryptert melding"));
+                CHECK(get(write_post(other.value())) == record);
+            } else {
+                ++svar;
+                CHECK(get(write_svar(get(parse_svar(record)))) == record);
+            }
+        }
+        CHECK(kilde == 1);
+        CHECK(post == 1);
+        CHECK(svar == 1);
+    }
+
+    TEST_CASE("every column of messages and every state is named") {
+        const std::string text = documentation();
+        std::istringstream columns(store::select_rows().substr(sizeof("SELECT ") - 1));
+        std::string list;
+        columns >> list;
+        std::istringstream names(list);
+        int count = 0;
+        for (std::string name; std::getline(names, name, ',');) {
+            CHECK_MESSAGE(text.find("`" + name + "`") != std::string::npos, name);
+            ++count;
+        }
+        CHECK(count == 38);
+        for (const State state : kStates) CHECK(text.find(to_string(state)) != std::string::npos);
+    }
+}
+
+}  // namespace tpf::queue::test

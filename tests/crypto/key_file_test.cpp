@@ -189,10 +189,10 @@ TEST_SUITE("crypto/key_file") {
             {"  <Nokkel", "  <![CDATA[]]><Nokkel"},
         };
         CHECK(KeyFile::parse(good).has_value());
-        for (const auto& [from, to] : changes) {
-            CAPTURE(from);
-            CAPTURE(to);
-            const auto result = KeyFile::parse(replaced(good, from, to));
+        for (const auto& change : changes) {
+            CAPTURE(change.first);
+            CAPTURE(change.second);
+            const auto result = KeyFile::parse(replaced(good, change.first, change.second));
             REQUIRE_FALSE(result.has_value());
             CHECK(result.error().code() == Code::field_form);
             CHECK(result.error().detail().starts_with("line "));

@@ -49,12 +49,19 @@ void describe(CLI::App& app, Raw& raw) {
 
 Error usage_error(const CLI::ParseError& error) {
     std::string text = "Kommandolinjen er ikke gyldig";
-    if (error.get_name() == "ExtrasError") {
-        text = "Ukjent valg eller for mange verdier på kommandolinjen";
-    } else if (error.get_name() == "ConversionError" || error.get_name() == "ValidationError") {
-        text = "Et valg på kommandolinjen har feil verdi";
-    } else if (error.get_name() == "ArgumentMismatch") {
-        text = "Et valg på kommandolinjen mangler verdi eller står flere ganger";
+    switch (static_cast<CLI::ExitCodes>(error.get_exit_code())) {
+        case CLI::ExitCodes::ExtrasError:
+            text = "Ukjent valg eller for mange verdier på kommandolinjen";
+            break;
+        case CLI::ExitCodes::ConversionError:
+        case CLI::ExitCodes::ValidationError:
+            text = "Et valg på kommandolinjen har feil verdi";
+            break;
+        case CLI::ExitCodes::ArgumentMismatch:
+            text = "Et valg på kommandolinjen mangler verdi eller står flere ganger";
+            break;
+        default:
+            break;
     }
     return feil(Code::usage, text + ". Se tpf-krypt --help.");
 }

@@ -68,17 +68,20 @@ class Slot {
 
 /// What all connections share.
 struct Shared {
+    Shared(const ServerSettings& s, const IntakeSettings& i, FaultPlan& f, net::ssl::context context)
+        : settings(s), intake(i), faults(f), tls(std::move(context)), io(static_cast<int>(s.threads)) {}
+
     const ServerSettings& settings;
     const IntakeSettings& intake;
     FaultPlan& faults;
-    net::ssl::context& tls;
-    net::io_context& io;
+    net::ssl::context tls;
     std::atomic<unsigned> connections{0};
     std::atomic<unsigned> requests{0};    // with a head that was read and an answer that was not yet written
     std::atomic<unsigned> deliveries{0};  // with a body being received
     std::atomic<bool> stopping{false};
-    std::mutex mutex = {};
-    std::optional<Error> fatal = {};
+    std::mutex mutex;
+    std::optional<Error> fatal;
+    net::io_context io;  // the last one: the sessions that end with it use all the others
 
     void stop_because(const Error& error) {
         const std::lock_guard lock(mutex);
@@ -175,10 +178,17 @@ void log_decision(const Delivery& delivery, const Decision& decision) {
     }
 }
 
+/// How a body ended: with an answer that is not about the message, with a decision, or, with neither, in the middle.
+struct Received {
+    std::optional<Answer> answer = {};
+    std::optional<Decision> decision = {};
+};
+
 /// One client's connection, in one coroutine on one strand.
 class Session {
   public:
-    Session(Shared& shared, tcp::socket socket) : shared_(shared), stream_(std::move(socket), shared.tls) {}
+    Session(Shared& shared, tcp::socket socket, Slot connection)
+        : shared_(shared), stream_(std::move(socket), shared.tls), connection_(std::move(connection)) {}
 
     net::awaitable<void> run();
 
@@ -186,6 +196,7 @@ class Session {
     net::awaitable<bool> exchange();
     net::awaitable<bool> answer_head_error(error_code error);
     net::awaitable<bool> deliver(Parser& parser, const Delivery& delivery);
+    net::awaitable<Received> receive(Parser& parser, const Delivery& delivery, Fault fault);
     net::awaitable<Result<bool>> read_body(Parser& parser, Intake& intake, std::uint64_t length, Fault fault);
     net::awaitable<bool> write(Answer answer, bool keep);
     net::awaitable<bool> write_and_discard(Answer answer);
@@ -201,11 +212,11 @@ class Session {
     Stream stream_;
     beast::flat_buffer buffer_{kHeadBytes + kPieceBytes};
     std::vector<std::uint8_t> piece_ = std::vector<std::uint8_t>(kPieceBytes);
+    Slot connection_;
     std::optional<Slot> request_;
 };
 
 net::awaitable<void> Session::run() {
-    const Slot connection(shared_.connections);
     error_code error;
     deadline(shared_.settings.times.handshake);
     co_await stream_.async_handshake(net::ssl::stream_base::server, net::redirect_error(net::use_awaitable, error));
@@ -250,31 +261,39 @@ net::awaitable<bool> Session::answer_head_error(error_code error) {
 /// Receives one message and answers.
 net::awaitable<bool> Session::deliver(Parser& parser, const Delivery& delivery) {
     const Fault fault = shared_.faults.next();
-    if (fault != Fault::none)
+    if (fault != Fault::none) {
         log::warning("fault on purpose", {{"fault", to_string(fault)}, {"name", delivery.name.str()}});
-    if (auto answer = answer_of(fault)) co_return co_await write_and_discard(std::move(*answer));
-    const Slot slot(shared_.deliveries);
-    if (shared_.deliveries > shared_.settings.max_deliveries) {
-        co_return co_await write_and_discard(later(503, "overlast", kBusySeconds));
     }
-    auto claim = shared_.intake.store.claim(delivery.name);
-    if (!claim) co_return co_await write_and_discard(later(503, "under-mottak", kBusySeconds));
-    auto intake = Intake::begin(shared_.intake, delivery);
-    if (!intake) co_return co_await write_and_discard(local_trouble(intake.error()));
-    co_await go_on_if_asked(parser);
-    const auto complete = co_await read_body(parser, *intake.value(), delivery.length, fault);
-    if (!complete) co_return co_await write_and_discard(local_trouble(complete.error()));
-    if (!complete.value()) co_return false;
-    const auto decision = intake.value()->finish();
-    claim.reset();
-    if (!decision) co_return co_await write(local_trouble(decision.error()), false);
-    log_decision(delivery, decision.value());
-
-    if (fault == Fault::lost) cut();
+    if (auto answer = answer_of(fault)) co_return co_await write_and_discard(std::move(*answer));
+    Received received = co_await receive(parser, delivery, fault);
+    if (received.answer) co_return co_await write_and_discard(std::move(*received.answer));
+    if (!received.decision || fault == Fault::lost) {
+        cut();
+        co_return false;
+    }
     if (fault == Fault::hang) co_return co_await hang();
     if (fault == Fault::slow) co_await pause(kSlowPause);
-    co_return co_await write(spoiled(answer_of(decision.value()), decision.value(), shared_.intake, fault),
-                             parser.keep_alive());
+    Answer answer = spoiled(answer_of(*received.decision), *received.decision, shared_.intake, fault);
+    co_return co_await write(std::move(answer), parser.keep_alive());
+}
+
+/// The name is free again for others when this returns.
+net::awaitable<Received> Session::receive(Parser& parser, const Delivery& delivery, Fault fault) {
+    const Slot slot(shared_.deliveries);
+    if (shared_.deliveries > shared_.settings.max_deliveries)
+        co_return Received{later(503, "overlast", kBusySeconds), {}};
+    const auto claim = shared_.intake.store.claim(delivery.name);
+    if (!claim) co_return Received{later(503, "under-mottak", kBusySeconds), {}};
+    const auto intake = Intake::begin(shared_.intake, delivery);
+    if (!intake) co_return Received{local_trouble(intake.error()), {}};
+    co_await go_on_if_asked(parser);
+    const auto complete = co_await read_body(parser, *intake.value(), delivery.length, fault);
+    if (!complete) co_return Received{local_trouble(complete.error()), {}};
+    if (!complete.value()) co_return Received{};
+    const auto decision = intake.value()->finish();
+    if (!decision) co_return Received{local_trouble(decision.error()), {}};
+    log_decision(delivery, decision.value());
+    co_return Received{{}, decision.value()};
 }
 
 /// False: the connection is gone. An error is the store's.
@@ -295,10 +314,7 @@ net::awaitable<Result<bool>> Session::read_body(Parser& parser, Intake& intake, 
         }
         const std::size_t size = step - body.size;
         done += size;
-        if (fault == Fault::cut && done >= length / 2) {
-            cut();
-            co_return false;
-        }
+        if (fault == Fault::cut && done >= length / 2) co_return false;
         if (fault == Fault::slow) co_await pause(kSlowPause);
         if (const Status fed = intake.feed(ByteView(piece_).first(size)); !fed) co_return fail(fed.error());
     }
@@ -364,8 +380,8 @@ Answer Session::local_trouble(const Error& error) {
     return later(503, error.code() == Code::disk_full ? "fullt" : "lager", kFullSeconds);
 }
 
-net::awaitable<void> run_session(Shared& shared, tcp::socket socket) {
-    Session session(shared, std::move(socket));
+net::awaitable<void> run_session(Shared& shared, tcp::socket socket, Slot connection) {
+    Session session(shared, std::move(socket), std::move(connection));
     co_await session.run();
 }
 
@@ -385,7 +401,7 @@ net::awaitable<void> accept_all(Shared& shared, tcp::acceptor& acceptor) {
             if (!error) {
                 socket.set_option(tcp::no_delay(true), error);
                 auto strand = socket.get_executor();
-                net::co_spawn(strand, run_session(shared, std::move(socket)), report);
+                net::co_spawn(strand, run_session(shared, std::move(socket), Slot(shared.connections)), report);
                 continue;
             }
             if (acceptor.is_open()) log::warning("accept failed", {{"error", error.message()}});
@@ -409,6 +425,7 @@ net::awaitable<void> stop_on_signal(Shared& shared, tcp::acceptor& acceptor) {
         timer.expires_after(kDrainPause);
         co_await timer.async_wait(net::redirect_error(net::use_awaitable, error));
     }
+    if (shared.requests > 0) log::warning("requests under way are cut", {{"requests", std::uint64_t{shared.requests}}});
     shared.io.stop();
 }
 
@@ -431,10 +448,9 @@ void run_threads(net::io_context& io, unsigned count) {
 
 Status serve(const ServerSettings& settings, const IntakeSettings& intake, FaultPlan& faults) {
     TPF_TRY(auto tls, make_server_context(settings.tls));
-    net::io_context io(static_cast<int>(settings.threads));
-    TPF_TRY(tcp::acceptor acceptor, listen(io, settings));
+    Shared shared(settings, intake, faults, std::move(tls));
+    TPF_TRY(tcp::acceptor acceptor, listen(shared.io, settings));
     const std::uint16_t port = acceptor.local_endpoint().port();
-    Shared shared{settings, intake, faults, tls, io};
     net::co_spawn(acceptor.get_executor(), accept_all(shared, acceptor), report);
     net::co_spawn(acceptor.get_executor(), stop_on_signal(shared, acceptor), report);
     if (!settings.port_file.empty()) {
@@ -442,7 +458,7 @@ Status serve(const ServerSettings& settings, const IntakeSettings& intake, Fault
     }
     log::info("serving", {{"register", settings.rules.reg.str()}, {"port", std::uint64_t{port}}});
     if (!faults.empty()) log::warning("this register makes faults on purpose");
-    run_threads(io, settings.threads);
+    run_threads(shared.io, settings.threads);
     if (shared.fatal) return fail(*shared.fatal);
     log::info("stopped");
     return ok();

@@ -13,7 +13,7 @@ import time
 import uuid
 
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ed25519, padding
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 SENDER = ("0301", "00", "974761076")
@@ -182,12 +182,13 @@ class Register:
     def post(self, body, headers, connection=None, path="/v1/meldinger", method="POST"):
         """(status, headers, body) of one request; a connection of its own unless one is given."""
         used = connection or self.connect()
-        used.request(method, path, body=body, headers=headers)
-        answer = used.getresponse()
-        result = answer.status, dict(answer.getheaders()), answer.read()
-        if not connection:
-            used.close()
-        return result
+        try:
+            used.request(method, path, body=body, headers=headers)
+            answer = used.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+        finally:
+            if not connection:
+                used.close()
 
     def stop(self, how=signal.SIGTERM):
         if self.process.poll() is None:

@@ -151,7 +151,7 @@ Result<bool> Pipeline::answer_known_bytes(const MessageRow& row, const pseudonym
     TPF_TRY(const auto original, core_.journal.find_by_input_digest(sha256, row.sender));
     if (!original || original->id == row.id) return false;
     AuditEntry audit = entry_for(AuditKind::duplicate, row.id);
-    audit.with("of", original->id.view()).with("input_sha256", sha256);
+    audit.with("input_sha256", sha256);
     TPF_TRY(core_.journal.mark_duplicate(row.id, original->id, sha256, audit));
     TPF_TRY(core_.spool.remove_payloads(row.id));
     log::info("same bytes as before: answered from the journal", {{"stage", "duplicate"}, {"message", row.id}, {"of", original->id}});

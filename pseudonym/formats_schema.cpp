@@ -23,7 +23,7 @@ constexpr AttributeRule kSealedKey[] = {{"Type", false, kKeyTypes}};
 template <Code missing, Code foreign>
 struct Sealed {
     static constexpr ElementRule leaf(int id, std::string_view uri, std::string_view local, Content content,
-                                      Occurs occurs = Occurs::once) {
+                                      Occurs occurs) {
         return {id, uri, local, content, occurs, {}, {}, missing, foreign};
     }
     static constexpr ElementRule with(ElementRule rule, std::span<const AttributeRule> attributes) {
@@ -38,17 +38,17 @@ struct Sealed {
         with(leaf(Field::digest_method, kDsUri, "DigestMethod", Content::empty, Occurs::optional), kAlgorithm),
         with(leaf(Field::mgf, kXenc11Uri, "MGF", Content::empty, Occurs::optional), kAlgorithm),
         with(leaf(Field::digest_method, kDsUri, "DigestMethod", Content::empty, Occurs::optional), kAlgorithm)};
-    static constexpr std::array kKeyName = {leaf(Field::key_name, kDsUri, "KeyName", Content::leaf)};
-    static constexpr std::array kWrapped = {leaf(Field::wrapped_key, kXencUri, "CipherValue", Content::stream)};
+    static constexpr std::array kKeyName = {leaf(Field::key_name, kDsUri, "KeyName", Content::leaf, Occurs::once)};
+    static constexpr std::array kWrapped = {leaf(Field::wrapped_key, kXencUri, "CipherValue", Content::stream, Occurs::once)};
     static constexpr std::array kKey = {with(holding(Field::key_method, kXencUri, "EncryptionMethod", kOaep), kAlgorithm),
                                         holding(Field::key_key_info, kDsUri, "KeyInfo", kKeyName),
                                         holding(Field::key_cipher_data, kXencUri, "CipherData", kWrapped)};
     static constexpr std::array<ElementRule, 1> key_info(std::span<const AttributeRule> attributes) {
         return {with(holding(Field::encrypted_key, kXencUri, "EncryptedKey", kKey), attributes)};
     }
-    static constexpr std::array kContent = {leaf(Field::content, kXencUri, "CipherValue", Content::stream)};
+    static constexpr std::array kContent = {leaf(Field::content, kXencUri, "CipherValue", Content::stream, Occurs::once)};
     static constexpr std::array<ElementRule, 3> data(std::span<const ElementRule> info) {
-        return {with(leaf(Field::content_method, kXencUri, "EncryptionMethod", Content::empty), kAlgorithm),
+        return {with(leaf(Field::content_method, kXencUri, "EncryptionMethod", Content::empty, Occurs::once), kAlgorithm),
                 holding(Field::key_info, kDsUri, "KeyInfo", info),
                 holding(Field::cipher_data, kXencUri, "CipherData", kContent)};
     }

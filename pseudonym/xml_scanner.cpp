@@ -287,12 +287,12 @@ Result<std::size_t> XmlScanner::process_markup(std::string_view bytes) {
         static constexpr std::string_view kComment = "<!--";
         if (!options_.extras) return fail(Code::not_allowed, "a comment, CDATA section, processing instruction or DOCTYPE");
         if (bytes[1] == '?') {
-            const std::size_t length = name_length(bytes.substr(2));
+            const std::size_t length = name_length(bytes.substr(2, bytes.find(':', 2) - 2));  // an NCName
             if (2 + length >= bytes.size() || decode_utf8(bytes.substr(2 + length)).incomplete) return std::size_t{0};
             if (length == 0) return bad("a processing instruction without a name");
             const std::string_view target = bytes.substr(2, length);
             const bool xml = target.size() == 3 && (target[0] | 0x20) == 'x' && (target[1] | 0x20) == 'm' && (target[2] | 0x20) == 'l';
-            if (xml || target.find(':') != std::string_view::npos) return bad("a processing instruction of a reserved name");
+            if (xml) return bad("a processing instruction of a reserved name");
             const char after = bytes[2 + length];
             if (after == '?' && bytes.size() < 4 + length) return std::size_t{0};
             if (!is_space(after) && bytes.substr(2 + length, 2) != "?>") return bad("a processing instruction is not well-formed");

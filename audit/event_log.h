@@ -53,7 +53,7 @@ class EventLog final : public AuditSink {
     [[nodiscard]] static Result<std::vector<LoggedEvent>> list(sqlite::Database& db, const EventFilter& filter);
     /// Recomputes up to `limit` rows after `from` and returns the last good point; `from` itself at the end. Call until
     /// it no longer moves, in steps, so that commits are not kept waiting. Code::journal names the first row that does
-    /// not fit (gap, other hash).
+    /// not fit (gap, other hash); asked through the journal, that stops the journal.
     [[nodiscard]] static Result<ChainPoint> verify(sqlite::Database& db, const ChainPoint& from, std::size_t limit);
 };
 

@@ -116,7 +116,8 @@ struct SpoolOptions {
 
 class Spool {
   public:
-    /// Makes missing folders. The caller holds FolderLock(folders.lock) for as long as the Spool lives.
+    /// Makes missing folders. The caller holds FolderLock::take(folders.lock) for as long as the Spool lives; where the
+    /// root may be missing it calls make_folders() before it takes the lock.
     [[nodiscard]] static Result<std::unique_ptr<Spool>> open(FileSystem& fs, const Path& root, SpoolOptions options);
 
     [[nodiscard]] const Folders& folders() const noexcept { return folders_; }

@@ -229,9 +229,9 @@ Result<std::size_t> XmlScanner::process_beginning(std::string_view bytes) {
 
 /// `<?xml version="1.0" encoding="…" standalone="…"?>`, XML 1.0 production [23].
 Result<std::size_t> XmlScanner::process_declaration(std::string_view bytes) {
-    const std::size_t end = bytes.find("?>");
+    const std::size_t end = bytes.substr(0, kDeclarationBytes).find("?>");
     if (end == std::string_view::npos) {
-        if (bytes.size() > kDeclarationBytes) return bad("the XML declaration is not closed");
+        if (bytes.size() >= kDeclarationBytes) return bad("the XML declaration is not closed or too long");
         return std::size_t{0};
     }
     std::string_view text = bytes.substr(5, end - 5);

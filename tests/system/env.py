@@ -1,0 +1,435 @@
+"""A whole installation in a folder of its own: certificates, configuration, keys, registers, core and forwarder as real
+processes on loopback. Every wait has a deadline, every process is stopped by its own pid, and all that the programs
+say is kept in the folder."""
+
+import ctypes
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+BIN = Path(os.environ.get("TPF_BIN", "build/release/bin")).resolve()
+SENDER = "0301-00-974761076"
+DEADLINE = 60.0  # seconds; bounds every wait, nothing waits that long when all is well
+_libc = ctypes.CDLL(None)
+
+
+class CoreError(Exception):
+    """The core's answer was no."""
+
+    def __init__(self, error):
+        super().__init__(f"{error.get('code')}: {error.get('text')}")
+        self.code, self.text, self.hint = error.get("code"), error.get("text", ""), error.get("hint", "")
+
+
+def until(what, probe, seconds=DEADLINE):
+    """The first true value of probe(); AssertionError after `seconds`."""
+    end = time.monotonic() + seconds
+    pause = 0.002
+    while True:
+        value = probe()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds:.0f} s in vain for: {what}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)
+
+
+def _die_with_parent():
+    _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+class Process:
+    """A program that runs until it is stopped. Its standard error goes to `log`, appended."""
+
+    def __init__(self, arguments, log, env=None):
+        self.log = Path(log)
+        with open(self.log, "ab") as err:
+            self.popen = subprocess.Popen([str(a) for a in arguments], stdin=subprocess.DEVNULL, stdout=err, stderr=err,
+                                          env={**os.environ, **(env or {})}, preexec_fn=_die_with_parent)
+
+    @property
+    def running(self):
+        return self.popen.poll() is None
+
+    def stop(self, sig=signal.SIGTERM, seconds=DEADLINE):
+        """The exit status; killed when it does not end in time, which is an error."""
+        if self.running:
+            self.popen.send_signal(sig)
+        try:
+            return self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+            raise AssertionError(f"did not end within {seconds} s: {self.popen.args[0]}")
+
+    def kill(self):
+        self.popen.kill()
+        self.popen.wait()
+
+    def wait(self, seconds=DEADLINE):
+        try:
+            return self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"did not end by itself within {seconds} s: {self.popen.args[0]}")
+
+
+def run(arguments, check=True, env=None, stdin=None, **options):
+    """A program that ends. Output as bytes."""
+    done = subprocess.run([str(a) for a in arguments], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env={**os.environ, **(env or {})}, timeout=DEADLINE, **options)
+    if check and done.returncode != 0:
+        raise AssertionError(f"{arguments[0]} ended with {done.returncode}: {done.stderr.decode(errors='replace')}")
+    return done
+
+
+def free_port():
+    """A port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+# --- what is made once and copied into each installation ---
+
+def _certificate(tls, name, subject, extensions):
+    run(["openssl", "genpkey", "-quiet", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", tls / f"{name}.key"])
+    run(["openssl", "req", "-new", "-key", tls / f"{name}.key", "-subj", f"/CN={subject}", "-out", tls / f"{name}.csr"])
+    (tls / f"{name}.ext").write_text(extensions)
+    run(["openssl", "x509", "-req", "-in", tls / f"{name}.csr", "-CA", tls / "ca.pem", "-CAkey", tls / "ca.key",
+         "-CAcreateserial", "-days", "30", "-extfile", tls / f"{name}.ext", "-out", tls / f"{name}.pem"])
+    (tls / f"{name}.key").chmod(0o600)
+
+
+def _certificates(tls):
+    tls.mkdir()
+    run(["openssl", "genpkey", "-quiet", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", tls / "ca.key"])
+    run(["openssl", "req", "-x509", "-new", "-key", tls / "ca.key", "-subj", "/CN=system test authority", "-days", "30",
+         "-out", tls / "ca.pem", "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"])
+    _certificate(tls, "register", "localhost", "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
+    _certificate(tls, "forward", "tpf-forward", "extendedKeyUsage=clientAuth\n")
+
+
+REGISTERS = ("IPLOS", "KPR")
+
+
+def make_template(folder):
+    """Certificates, register keys and a key ring, made by the real programs: RSA keys take their time, so once a run."""
+    folder = Path(folder)
+    _certificates(folder / "tls")
+    (folder / "credentials").mkdir(mode=0o700)
+    passphrase = folder / "credentials" / "keyring-passphrase"
+    passphrase.write_bytes(os.urandom(18).hex().encode() + b"\n")
+    passphrase.chmod(0o600)
+    (folder / "registers").mkdir()
+    for name in REGISTERS:
+        run([BIN / "tpf-register", "keys", "--register", name, "--id", f"{name}-2026", "--out", folder / "registers" / name])
+    inst = Installation(template=folder, registers=REGISTERS, fresh_keys=True)
+    try:
+        inst.start_core()
+        inst.make_keys()
+        inst.ctl("keys", "publish", "--out", folder / "nokler.xml")
+        inst.ctl("keys", "signing", "--out", folder / "tpf-signing.pem")
+        inst.core.stop()
+        shutil.copytree(inst.folder / "keyring", folder / "keyring")
+    finally:
+        inst.remove()
+
+
+class Installation:
+    """One TPF with its registers. Parameters: see __init__; start() starts all, the start_… functions one each."""
+
+    def __init__(self, template=None, registers=("IPLOS",), kind="test", name="systemtest", register_settings=None,
+                 sources=None, limits=None, reserve="16 MiB", sections="", log_level="debug", operators_group="",
+                 fresh_keys=False, spool=None):
+        """`register_settings`: {register: lines of TOML}; `sources`: {name: lines}; `limits`: {key: value};
+        `sections`: further TOML; `fresh_keys`: begin with an empty key ring; `spool`: elsewhere than in the folder."""
+        self.template = Path(template or os.environ["TPF_SYSTEM_TEMPLATE"])
+        self.folder = Path(tempfile.mkdtemp(prefix="tpf-system-"))
+        # Other users may look for the socket, and shall be refused by the core itself.
+        self.folder.chmod(0o755)
+        self.kind, self.name, self.register_names = kind, name, tuple(registers)
+        self.register_settings, self.sources = register_settings or {}, sources or {}
+        self.limits, self.reserve, self.sections = limits or {}, reserve, sections
+        self.log_level, self.operators_group = log_level, operators_group
+        self.spool = Path(spool) if spool else self.folder / "spool"
+        self.ports = {}
+        self.core = self.forward = None
+        self.registers = {}
+        self.transcript = self.folder / "transcript"  # all that tpfctl and the socket ever answered
+        for part in ("tls", "credentials", "registers", "keyring"):
+            if part != "keyring" or not fresh_keys:
+                shutil.copytree(self.template / part, self.folder / part)
+        (self.folder / "keyring").mkdir(mode=0o700, exist_ok=True)
+        self.spool.mkdir(exist_ok=True)
+        (self.folder / "tmp").mkdir()
+        self.key_file = self.template / "nokler.xml"
+
+    # --- configuration ---
+    def config_text(self):
+        lines = ["[installation]", f'name = "{self.name}"', f'kind = "{self.kind}"', "[paths]",
+                 f'spool = "{self.spool}"', f'journal = "{self.folder}/journal/journal.db"',
+                 f'keyring = "{self.folder}/keyring"', f'socket = "{self.folder}/core.sock"',
+                 "[control]", f'operators_group = "{self.operators_group}"', "[log]", f'level = "{self.log_level}"',
+                 "[disk]", f'reserve_bytes = "{self.reserve}"',
+                 "[forward]", "backoff_first_seconds = 1", "backoff_max_seconds = 2", "poll_seconds = 1"]
+        if self.limits:
+            lines += ["[limits]"] + [f"{key} = {json.dumps(value)}" for key, value in self.limits.items()]
+        for name in self.register_names:
+            lines += [f"[register.{name}]", f'url = "https://localhost:{self.ports.get(name, 9)}"',
+                      f'ca_file = "{self.folder}/tls/ca.pem"', f'client_certificate = "{self.folder}/tls/forward.pem"',
+                      f'client_key = "{self.folder}/tls/forward.key"', self.register_settings.get(name, "")]
+        for name, settings in self.sources.items():
+            lines += [f"[source.{name}]", settings.format(folder=self.folder)]
+        return "\n".join(lines + [self.sections]) + "\n"
+
+    @property
+    def config(self):
+        return self.folder / "tpf.toml"
+
+    def write_config(self):
+        self.config.write_text(self.config_text())
+
+    # --- processes ---
+    def start(self):
+        for name in self.register_names:
+            self.start_register(name)
+        self.start_core()
+        self.start_forward()
+        return self
+
+    def register_arguments(self, name, faults=(), extra=()):
+        keys = self.folder / "registers" / name
+        arguments = [BIN / "tpf-register", "serve", "--listen", f"127.0.0.1:{self.ports.get(name, 0)}", "--register", name,
+                     "--store", self.store(name), "--certificate", self.folder / "tls/register.pem",
+                     "--key", self.folder / "tls/register.key", "--client-ca", self.folder / "tls/ca.pem",
+                     "--tpf-key", self.template / "tpf-signing.pem",
+                     "--receipt-key", keys / f"{name}-2026-receipt.private.pem",
+                     "--port-file", self.folder / f"port-{name}", "--log-level", "debug"]
+        if self.kind == "test":
+            arguments.append("--test-installation")
+        for fault in faults:
+            arguments += ["--fault", fault]
+        return arguments + list(extra)
+
+    def start_register(self, name="IPLOS", faults=(), extra=()):
+        port_file = self.folder / f"port-{name}"
+        port_file.unlink(missing_ok=True)
+        process = Process(self.register_arguments(name, faults, extra), self.folder / f"register-{name}.log")
+        self.registers[name] = process
+        until(f"register {name} to listen", lambda: self._alive(process) and port_file.exists() and port_file.read_text().strip())
+        self.ports[name] = int(port_file.read_text())
+        return process
+
+    def core_arguments(self, *extra):
+        return [BIN / "tpfd", "--config", self.config, *extra]
+
+    @property
+    def core_env(self):
+        return {"CREDENTIALS_DIRECTORY": str(self.folder / "credentials"), "TMPDIR": str(self.folder / "tmp")}
+
+    def start_core(self, *extra):
+        self.write_config()
+        self.core = Process(self.core_arguments(*extra), self.folder / "tpfd.log", self.core_env)
+        until("the core to answer", lambda: self._alive(self.core) and self._answers())
+        return self.core
+
+    def drain_core(self, check=True):
+        """tpfd --drain, to its end."""
+        self.write_config()
+        status = Process(self.core_arguments("--drain"), self.folder / "tpfd.log", self.core_env).wait()
+        if check and status != 0:
+            raise AssertionError(f"tpfd --drain ended with {status}: {self.log_tail('tpfd.log')}")
+        return status
+
+    def start_forward(self, *extra):
+        # Its lock file lies in the spool, which the core makes.
+        self.forward = Process([BIN / "tpf-forward", "--config", self.config, *extra], self.folder / "forward.log",
+                               {"TMPDIR": str(self.folder / "tmp")})
+        return self.forward
+
+    def _alive(self, process):
+        if not process.running:
+            raise AssertionError(f"ended at once with {process.popen.returncode}: {self.log_tail(process.log.name)}")
+        return True
+
+    def _answers(self):
+        try:
+            self.ask("status")
+            return True
+        except (OSError, ValueError):
+            return False
+
+    def processes(self):
+        return [p for p in (self.forward, self.core, *self.registers.values()) if p]
+
+    def stop(self):
+        for process in self.processes():
+            if process.running:
+                process.stop()
+
+    def remove(self):
+        for process in self.processes():
+            if process.running:
+                process.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def log_tail(self, name, lines=12):
+        path = self.folder / name
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
+
+    # --- programs that end ---
+    def _note(self, *parts):
+        with open(self.transcript, "ab") as out:
+            for part in parts:
+                out.write(part + b"\n")
+
+    def ctl(self, *arguments, check=True, json_output=False):
+        """tpfctl. With json_output the parsed `result` (or the whole object of an error)."""
+        command = [BIN / "tpfctl", "--config", self.config, *(["--json"] if json_output else []), *arguments]
+        done = run(command, check=check)
+        self._note(done.stdout, done.stderr)
+        if not json_output:
+            return done
+        answer = json.loads(done.stdout)
+        return answer.get("result", answer)
+
+    def ask(self, command, body=None, **args):
+        """The core's answer over its socket; CoreError."""
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(DEADLINE)
+            sock.connect(str(self.folder / "core.sock"))
+            request = json.dumps({"command": command, "args": args, "body": len(body or b"")}) + "\n"
+            try:
+                sock.sendall(request.encode() + (body or b""))
+            except BrokenPipeError:
+                pass  # it said no before it read everything
+            answer = b""
+            while not answer.endswith(b"\n"):
+                piece = sock.recv(1 << 16)
+                if not piece:
+                    break
+                answer += piece
+        self._note(answer.rstrip())
+        answer = json.loads(answer)
+        if not answer["ok"]:
+            raise CoreError(answer["error"])
+        return answer["result"]
+
+    def krypt(self, export, out, meldings_id=None, epost="kari@kommune.example", navn="Kari Nordmann", mobil="98765432",
+              check=True, extra=()):
+        arguments = [BIN / "tpf-krypt", "--iplos", export, "--nokler", self.key_file, "--epost", epost, "--navn", navn,
+                     "--mobil", mobil, "--ut", out, *extra]
+        if meldings_id:
+            arguments += ["--meldingsid", meldings_id]
+        done = run(arguments, check=check, env={"TMPDIR": str(self.folder / "tmp")})
+        self._note(done.stdout, done.stderr)
+        return done
+
+    # --- messages ---
+    def submit(self, data, sender=SENDER):
+        """Its spool id."""
+        return self.ask("submit", body=data, sender=sender, reason="system test")["id"]
+
+    def row(self, message):
+        return self.ask("queue show", id=message)
+
+    def wait_state(self, message, *states, seconds=DEADLINE):
+        """The row, once its state is one of these."""
+        seen = {}
+
+        def probe():
+            try:
+                seen.update(row=self.row(message))
+            except CoreError as error:
+                if error.code != "FINNES_IKKE":
+                    raise
+                return None
+            return seen["row"] if seen["row"]["state"] in states else None
+        try:
+            return until(f"message {message} to be {' or '.join(states)}", probe, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {seen.get('row')}") from None
+
+    def kvittering(self, message, source="operator", status=None):
+        """The sender's receipt, once it is there (and says `status`)."""
+        path = self.spool / "kvittering" / source / f"{message}.json"
+
+        def probe():
+            if not path.exists():
+                return None
+            answer = json.loads(path.read_text())
+            return answer if status in (None, answer["status"]) else None
+        return until(f"kvittering {status or ''} of {message}", probe)
+
+    def store(self, name="IPLOS"):
+        return self.folder / f"store-{name}"
+
+    def register_list(self, name="IPLOS"):
+        """What the register holds: its list's objects."""
+        done = run([BIN / "tpf-register", "list", "--store", self.store(name), "--json"])
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def received(self, message_name, name="IPLOS"):
+        """The pseudonymised message as the register has it (bytes)."""
+        return (self.store(name) / "meldinger" / message_name / "melding.xml").read_bytes()
+
+    def decrypt(self, message_name, name="IPLOS"):
+        """The persons as the register opens them."""
+        keys = self.folder / "registers" / name
+        done = run([BIN / "tpf-register", "decrypt", "--json", "--private-key", keys / f"{name}-2026.private.pem",
+                    self.store(name) / "meldinger" / message_name / "melding.xml"])
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def entries(self, part):
+        """Names in a folder of the spool."""
+        return sorted(os.listdir(self.spool / part))
+
+    def outputs(self):
+        """Outputs of passes, published or not."""
+        return self.entries("outbox") + [n for n in self.entries("work") if n.endswith(".ut")]
+
+    def journal_rows(self, query="SELECT * FROM messages ORDER BY id"):
+        """Rows of a copy of the journal: the core's own database has exactly one connection."""
+        with tempfile.TemporaryDirectory() as copy:
+            for suffix in ("", "-wal"):
+                source = self.folder / f"journal/journal.db{suffix}"
+                if source.exists():
+                    shutil.copy(source, Path(copy) / f"journal.db{suffix}")
+            db = sqlite3.connect(Path(copy) / "journal.db")
+            try:
+                return db.execute(query).fetchall()
+            finally:
+                db.close()
+
+    def make_keys(self):
+        """Every key that the tests need, through the core's socket."""
+        self.ctl("keys", "generate", "--kind", "message", "--id", "TPF-2026")
+        self.ctl("keys", "generate", "--kind", "signing", "--id", "SIGN-2026")
+        for name, version in (("IPLOS", 1), ("IPLOS", 2), ("KPR", 1)):
+            self.ctl("keys", "generate", "--kind", "pseudonym", "--id", f"PSEUDONYM-{name}-{version}", "--register", name,
+                     "--version", str(version))
+        for name in REGISTERS:
+            keys = self.folder / "registers" / name
+            self.ctl("keys", "import", "--kind", "register", "--id", f"{name}-2026", "--register", name,
+                     keys / f"{name}-2026.public.pem")
+            self.ctl("keys", "import", "--kind", "receipt", "--id", f"{name}-RECEIPT-2026", "--register", name,
+                     keys / f"{name}-2026-receipt.public.pem")
+
+
+def generate(out, persons, *extra):
+    """An export file, and its persons' numbers."""
+    numbers = Path(str(out) + ".numbers")
+    run([BIN / "tpf-generate", "--persons", str(persons), "--out", out, "--list", numbers, *extra])
+    return numbers.read_text().split("\n")[:-1]
+
+
+def numbers(count, *extra):
+    return run([BIN / "tpf-generate", "--numbers", str(count), *extra]).stdout.decode().split()

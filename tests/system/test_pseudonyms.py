@@ -1,0 +1,115 @@
+"""Who gets which pseudonym: registers, key versions, kinds of numbers, installations, settings."""
+
+import env
+from case import Case
+
+
+class TwoRegisters(Case):
+    shared_settings = {"registers": env.REGISTERS, "register_settings": {
+        "KPR": 'kinds = ["fodselsnummer", "d-nummer", "duf-nummer"]'}}
+
+    def test_pseudonyms_of_two_registers_have_nothing_in_common(self):
+        inst = self.shared
+        numbers = env.numbers(8, "--kinds", "fodselsnummer")
+        rows = {r: inst.wait_state(inst.submit(self.good(register=r, numbers=numbers).build()), "delivered", "quarantined")
+                for r in env.REGISTERS}
+        first, second = ([p[0][2:] for p in self.pseudonyms(inst, rows[r], r)] for r in env.REGISTERS)
+        self.assertEqual((len(set(first)), len(set(second))), (8, 8))
+        self.assertEqual(set(first) & set(second), set())
+        for length in (4, 8):
+            self.assertEqual({p[:length] for p in first} & {p[:length] for p in second} if length == 8 else set(), set())
+        self.assertIn(b'domene="KPR"', inst.received(rows["KPR"]["name"], "KPR")[:400])
+        # Each register has only its own message.
+        self.assertEqual([len(inst.register_list(r)) for r in env.REGISTERS], [1, 1])
+
+    def test_kinds_are_each_registers_own(self):
+        inst = self.shared
+        numbers = [env.numbers(1, "--kinds", kind)[0] for kind in ("fodselsnummer", "d-nummer", "duf-nummer", "fh-nummer")]
+        marks = {}
+        for register in env.REGISTERS:
+            row = inst.wait_state(inst.submit(self.good(register=register, numbers=numbers).build()), "delivered", "quarantined")
+            marks[register] = [p.get("feil") for p in inst.decrypt(row["name"], register)]
+        self.assertEqual(marks, {"IPLOS": [None] * 4, "KPR": [None, None, None, "E31"]})
+
+    def test_sealed_for_the_other_register(self):
+        good = self.good(register="KPR")
+        wrong = good.but(register_key=self.keys["IPLOS", "IPLOS-2026"]).build()
+        self.assert_quarantined(self.shared, self.shared.submit(wrong), "REGISTERNOKKEL", wrong)
+
+
+class Determinism(Case):
+    def deliver(self, inst, data):
+        inst.start()
+        row = inst.wait_state(inst.submit(data), "delivered", "quarantined")
+        self.assertEqual(row["state"], "delivered", row)
+        return inst.received(row["name"]), row
+
+    def test_two_installations_with_the_same_keys_make_the_same_bytes(self):
+        data = self.good(numbers=[*self.numbers[:5], "", "1"]).build()
+        results = [self.deliver(self.installation(**settings), data) for settings in (
+            {}, {"name": "another", "log_level": "error", "sections": "[workers]\nthreads = 1"})]
+        self.assertEqual(results[0][0], results[1][0])
+        self.assertEqual(results[0][1]["output_sha256"], results[1][1]["output_sha256"])
+
+    def test_settings_are_those_of_the_claim(self):
+        """A message that was held under one set of versions keeps it nowhere; one that was committed keeps it for ever."""
+        inst = self.installation()
+        inst.ports["IPLOS"] = env.free_port()
+        inst.start_core()
+        message = inst.submit(self.good().build())
+        committed = inst.wait_state(message, "committed", "quarantined")
+        before = (inst.spool / "outbox" / message / "melding.xml").read_bytes()
+        inst.core.stop()
+        inst.register_settings = {"IPLOS": "pseudonym_versions = [2, 1]"}
+        inst.start_core()
+        inst.start_register()
+        inst.start_forward()
+        row = inst.wait_state(message, "delivered", "quarantined")
+        self.assertEqual(inst.received(row["name"]), before)
+        self.assertEqual(row["output_sha256"], committed["output_sha256"])
+
+    def test_two_key_versions(self):
+        numbers = [*self.numbers[:3], ""]
+        old = self.installation()
+        _, row = self.deliver(old, self.good(numbers=numbers).build())
+        both = self.installation(register_settings={"IPLOS": "pseudonym_versions = [2, 1]"})
+        message, row_both = self.deliver(both, self.good(numbers=numbers).build())
+        self.assertIn(b'nokkelversjon="2 1"', message[:400])
+        first = [p for p in self.pseudonyms(old, row) if p != "E30"]
+        second = [p for p in self.pseudonyms(both, row_both) if p != "E30"]
+        self.assertEqual([len(p) for p in second], [2, 2, 2])
+        for one, two in zip(first, second):
+            self.assertEqual(two[1], one[0])
+            self.assertTrue(two[0].startswith("2-") and two[0][2:] != two[1][2:])
+        self.assertEqual(message.count(b"feil="), 1)
+
+
+class Production(Case):
+    shared_settings = {"kind": "production"}
+
+    def test_synthetic_numbers_are_wrong_on_a_production_installation(self):
+        tenor, syntpop = env.numbers(2), env.numbers(2, "--synthetic", "syntpop", "--kinds", "fodselsnummer")
+        real = env.numbers(2, "--production-like", "--kinds", "fodselsnummer")
+        row = self.shared.wait_state(self.shared.submit(self.good(numbers=tenor + syntpop + real).build()), "delivered", "quarantined")
+        self.assertEqual([p.get("feil") for p in self.shared.decrypt(row["name"])], ["E31"] * 4 + [None] * 2)
+
+    def test_nothing_says_test_installation(self):
+        self.shared.ctl("status")
+        for log in ("tpfd.log", "forward.log", "register-IPLOS.log"):
+            self.assertNotIn("TEST INSTALLATION", (self.shared.folder / log).read_text())
+        self.assertNotIn(b"TEST INSTALLATION", self.shared.transcript.read_bytes())
+
+
+class RealNumbersOnTest(Case):
+    shared_settings = {"register_settings": {"IPLOS": 'on_invalid = "quarantine"'}}
+
+    def test_real_looking_number_stops_the_message(self):
+        real = env.numbers(1, "--production-like", "--kinds", "fodselsnummer")
+        data = self.good(numbers=[self.numbers[0], real[0], ""]).build()
+        message = self.shared.submit(data)
+        row = self.assert_quarantined(self.shared, message, "UGYLDIG_NUMMER", data)
+        self.assertEqual(row["without_pseudonym"], [{"person": 2, "code": "E31"}, {"person": 3, "code": "E30"}])
+        self.assertEqual(self.shared.kvittering(message)["utenPseudonym"], [{"person": 2, "kode": "E31"}, {"person": 3, "kode": "E30"}])
+
+    def test_all_good_passes(self):
+        self.assertEqual(self.shared.wait_state(self.shared.submit(self.good().build()), "delivered", "quarantined")["state"], "delivered")

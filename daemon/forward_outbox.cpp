@@ -47,7 +47,13 @@ Result<bool> SpoolOutbox::is_present(const SpoolId& id) {
 }
 
 Result<forward::Record> SpoolOutbox::record(const SpoolId& id) {
-    TPF_TRY(const auto post, spool_->read_post(id));
+    const auto found = spool_->read_post(id);
+    if (!found && found.error().code() == Code::not_found) {
+        TPF_TRY(const bool there, is_present(id));
+        if (there) return fail(Code::io, "an entry of the outbox is not whole: " + found.error().detail());
+    }
+    if (!found) return fail(found.error());
+    const queue::PostRecord& post = found.value();
     TPF_TRY(const Bytes sha256, from_hex(post.sha256));
     forward::Record record{post.to, post.name, post.size, {}, post.signature};
     if (sha256.size() != record.sha256.size()) return fail(Code::record_form, "the record's digest has not its length");

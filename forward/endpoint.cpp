@@ -454,10 +454,9 @@ asio::awaitable<Endpoint::Exchange> Endpoint::exchange(ConnectionPtr connection,
     if (!stalled && !broken) connection->deadline(send_error ? kLastWords : settings_.times.answer);
     co_await reading->done.wait();
     Exchange result;
-    if (cut_) {
-    } else if (broken) {
+    if (broken) {
         result.outcome = std::move(*broken);
-    } else {
+    } else if (!cut_) {
         result = settle(*connection, *reading, send_error, kept);
     }
     if (reading->reusable && !cut_ && !send_error) {

@@ -108,7 +108,9 @@ std::optional<SpoolId> Schedule::pick(const Register& home) const {
     const unsigned large_slots = std::max(home.connections - 1, 1U);
     const bool large = !home.large.empty() && home.large_in_flight < large_slots;
     const bool small = !home.small.empty();
-    if (large && (!small || !home.large_was_last)) return home.large.begin()->second;
+    // A small one probes: while a probe is out everything else waits.
+    const bool probing = home.failures > 0;
+    if (large && (!small || (!home.large_was_last && !probing))) return home.large.begin()->second;
     if (small) return home.small.begin()->second;
     return std::nullopt;
 }

@@ -10,8 +10,8 @@
 // ones
 //   come round to; where both could go, they take turns.
 // - A failure is charged to whom it speaks of. A message that failed waits by itself. A register that failed waits as a
-//   whole; then one message at a time probes it, each time another one, until one gets an answer. kAwayAfter failures
-//   of messages in a row, with no answer between them, count as the register's.
+//   whole; then one message at a time probes it, a small one if there is one, each time another, until one is answered.
+//   kAwayAfter failures of messages in a row, with no answer between them, count as the register's.
 // - Several messages that fail over one incident count once: only one that was started after the last counted failure
 //   makes the wait longer.
 

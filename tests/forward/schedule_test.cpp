@@ -156,6 +156,20 @@ TEST_SUITE("forward/schedule") {
         CHECK(bench.start_all().size() == 4);
     }
 
+    TEST_CASE("a small message probes before a large one") {
+        Bench bench({{kA, 1}});
+        const SpoolId first = bench.add(kA, kSmall);
+        bench.start_all();
+        bench.schedule.register_failed(first, bench.now);
+        const SpoolId large = bench.add(kA, kLarge);
+        bench.now += 10s;
+        CHECK(bench.start_all() == std::vector<SpoolId>{first});
+        bench.schedule.remove(first);
+        bench.schedule.register_failed(first, bench.now);
+        bench.now += 20s;
+        CHECK(bench.start_all() == std::vector<SpoolId>{large});
+    }
+
     TEST_CASE("failures of messages in a row become the register's, an answer between them clears it") {
         Bench bench({{kA, 1}});
         const auto ids = bench.add_many(6, kA);

@@ -412,8 +412,7 @@ net::awaitable<void> accept_all(Shared& shared, tcp::acceptor& acceptor) {
 }
 
 /// Waits for a signal, then for what is under way, then stops the loop.
-net::awaitable<void> stop_on_signal(Shared& shared, tcp::acceptor& acceptor) {
-    net::signal_set signals(acceptor.get_executor(), SIGTERM, SIGINT);
+net::awaitable<void> stop_on_signal(Shared& shared, net::signal_set& signals, tcp::acceptor& acceptor) {
     error_code error;
     co_await signals.async_wait(net::redirect_error(net::use_awaitable, error));
     log::info("stopping", {{"requests", std::uint64_t{shared.requests}}});
@@ -452,7 +451,8 @@ Status serve(const ServerSettings& settings, const IntakeSettings& intake, Fault
     TPF_TRY(tcp::acceptor acceptor, listen(shared.io, settings));
     const std::uint16_t port = acceptor.local_endpoint().port();
     net::co_spawn(acceptor.get_executor(), accept_all(shared, acceptor), report);
-    net::co_spawn(acceptor.get_executor(), stop_on_signal(shared, acceptor), report);
+    net::signal_set signals(acceptor.get_executor(), SIGTERM, SIGINT);
+    net::co_spawn(acceptor.get_executor(), stop_on_signal(shared, signals, acceptor), report);
     if (!settings.port_file.empty()) {
         TPF_TRY(write_atomically(posix_file_system(), settings.port_file, std::to_string(port) + "\n", 0644));
     }

@@ -15,6 +15,7 @@ namespace {
 // Enough persons that a hand-over between threads costs nothing beside them.
 constexpr std::size_t kBatchPersons = 64;
 constexpr std::size_t kBatchBytes = 256 * 1024;
+constexpr std::size_t kBatchesUnderWay = 4;  // for each worker
 
 /// What one reading of the export found; two readings of the same file find the same.
 struct Reading {
@@ -132,6 +133,7 @@ class Run {
     Status seal_persons(const RecipientKey& register_key, SubmissionWriter& writer) {
         PipelineOptions pipeline_options;
         pipeline_options.workers = job_.workers;
+        pipeline_options.max_bytes = job_.workers * kBatchesUnderWay * kBatchBytes;
         SealPipeline pipeline(register_key, job_.transport, job_.meldings_id, writer, pipeline_options);
         Batcher batcher(pipeline);
         ReadOptions options;

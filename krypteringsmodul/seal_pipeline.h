@@ -28,7 +28,7 @@ struct PersonBatch {
 struct PipelineOptions {
     unsigned workers = 1;
     /// Content under way; one batch always goes, whatever its size.
-    std::size_t max_bytes = std::size_t{16} << 20;
+    std::size_t max_bytes = std::size_t{2} << 20;
 };
 
 /// Used by one thread. `writer` outlives the object and is used by the pipeline alone until finish() returned.

@@ -37,9 +37,10 @@ class ContentDecryptor {
     ContentDecryptor(ContentDecryptor&&) noexcept;
     ContentDecryptor& operator=(ContentDecryptor&&) noexcept;
 
-    /// Room for `size` (at most max_piece) further octets; the next call must be advance().
+    /// Room for `size` (at most max_piece, else std::length_error) further octets; the next call must be advance().
     [[nodiscard]] std::uint8_t* prepare(std::size_t size);
-    /// `size` octets were written there. Returns plaintext that became available, valid until the next call.
+    /// `size` octets (no more than were prepared for) were written there. Returns plaintext that became available,
+    /// valid until the next call.
     [[nodiscard]] Result<std::span<const std::uint8_t>> advance(std::size_t size);
     /// No more octets. Tag or padding wrong, or too short to be anything: Code::decryption, always the same text.
     /// Success: the last plaintext (valid until the object goes), and all that was handed out is authentic (GCM).

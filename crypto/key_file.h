@@ -25,15 +25,18 @@ struct PublishedKey {
 };
 
 struct KeyFile {
-    std::string version;               ///< @versjon
-    std::optional<unsigned> edition;   ///< @utgave
+    std::string version;              ///< @versjon
+    std::optional<unsigned> edition;  ///< @utgave
     std::vector<PublishedKey> keys;
 
-    /// `content`: the file's bytes. Code::field_form (what is wrong and where) or Code::encoding.
+    /// `content`: the file's bytes, at most 1 MiB (Code::limit). Code::field_form: "line N: …", for whatever § 5 does
+    /// not name, an id twice, an RSA key too short for its profile or under two profiles or owners. Code::encoding: not
+    /// valid UTF-8 or UTF-16, or declared as something else. Nothing that the file said is echoed.
     [[nodiscard]] static Result<KeyFile> parse(std::string_view content);
-    /// The key of `owner` that is valid on `day` with the latest valid_from; nullptr when there is none.
+    /// The key of `owner` that is valid on `day` (a Norwegian date) with the latest valid_from; nullptr when there is
+    /// none. Keys of a legacy profile are passed over: they are there for other programs, ours seals in `modern` only.
     [[nodiscard]] const PublishedKey* current(std::string_view owner, std::chrono::sys_days day) const;
-    /// UTF-16LE with BOM.
+    /// UTF-16LE with BOM, laid out as in formats.md § 5, without an XML declaration. parse() reads it back.
     [[nodiscard]] std::string write() const;
 };
 

@@ -158,7 +158,7 @@ Status KeyFolder::write_secret(const KeyFacts& facts, const RingKdf& kdf, const 
 Status KeyFolder::need_passphrase() const {
     if (passphrase_.size() != 0) return ok();
     return fail(Code::config, "the key ring has no passphrase, and private keys are never stored in clear",
-                "give it as a credential or in the file that the configuration names");
+                "it comes from the credential keyring-passphrase, or from --passphrase-fd");
 }
 
 void KeyFolder::report_strangers(const RingRecord& record) {

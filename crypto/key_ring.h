@@ -20,11 +20,11 @@
 namespace tpf::crypto {
 
 enum class KeyKind {
-    message,       ///< RSA, private: opens the TPF layer
-    pseudonym,     ///< 32 bytes, secret: one per register and version
-    signing,       ///< Ed25519, private: the core's signature on messages to a register
-    register_,     ///< RSA, public: what senders seal persons' data for
-    receipt,       ///< Ed25519, public: the register's signature on receipts
+    message,    ///< RSA, private: opens the TPF layer
+    pseudonym,  ///< 32 bytes, secret: one per register and version
+    signing,    ///< Ed25519, private: the core's signature on messages to a register
+    register_,  ///< RSA, public: what senders seal persons' data for
+    receipt,    ///< Ed25519, public: the register's signature on receipts
 };
 /// prepared: not used yet. active: published and used. accepting: still opens what arrives, no longer published.
 /// retired: refused, kept. destroyed: only its facts are left.
@@ -38,21 +38,25 @@ struct KeyFacts {
     KeyId id;
     KeyKind kind;
     KeyState state;
-    std::optional<RegisterName> reg;       ///< pseudonym, register_, receipt
-    unsigned version = 0;                  ///< pseudonym: 1, 2, …
-    std::chrono::sys_days valid_from;      ///< inclusive, Norwegian date; message and register_
-    std::chrono::sys_days valid_to;        ///< inclusive
+    std::optional<RegisterName> reg;         ///< pseudonym, register_, receipt
+    unsigned version = 0;                    ///< pseudonym: 1, 2, …
+    std::chrono::sys_days valid_from;        ///< inclusive, Norwegian date; message and register_
+    std::chrono::sys_days valid_to;          ///< inclusive
     KeyPolicy policy = KeyPolicy::modern();  ///< message and register_
     std::size_t bits = 0;
-    std::string check_value;               ///< 16 hex digits that tell two keys apart; tells nothing of a secret key
+    std::string check_value;  ///< 16 hex digits that tell two keys apart; tells nothing of a secret key
     UtcTime created;
 };
 
 /// Thread-safe. Readers get snapshots that stay valid while they hold them.
 class KeyRing {
   public:
-    /// Opens `folder`; empty or missing keyring.json is an empty ring. Code::wrong_key when the passphrase does not open
-    /// a file or a file is not the key that the ring names; Code::config for permissions that let others read.
+    /// Opens `folder`; a missing folder, and a missing or empty keyring.json, are an empty ring (generate and import
+    /// make them). Every secret but destroyed ones is opened and checked to be the key that the ring names: about 0.1 s
+    /// each. Code::wrong_key when the passphrase does not open a file or a file is not that key. Code::config: folder
+    /// or files that others may read or write (the hint is the command that mends it), a keyring.json that is not
+    /// understood, or an empty passphrase where the ring holds secrets. `fs` outlives the ring. One ring per folder at
+    /// a time.
     [[nodiscard]] static Result<std::unique_ptr<KeyRing>> open(FileSystem& fs, const Path& folder,
                                                                SecretBytes passphrase);
     ~KeyRing();
@@ -69,7 +73,8 @@ class KeyRing {
         KeyPolicy policy = KeyPolicy::modern();
         std::size_t bits = 3072;
     };
-    /// Made and active at once. An id, or a pseudonym version, that exists: Code::usage. RSA: seconds.
+    /// Made and active at once. An id, or a pseudonym version, that exists, or a request that does not fit its kind:
+    /// Code::usage. Without a passphrase: Code::config. RSA: seconds, during which readers go on.
     [[nodiscard]] Result<KeyFacts> generate(const GenerateRequest& request, UtcTime now);
 
     struct ImportRequest {
@@ -81,6 +86,8 @@ class KeyRing {
         std::chrono::sys_days valid_to;
         KeyPolicy policy = KeyPolicy::modern();
     };
+    /// Active at once. Code::usage: an id that exists, a register called TPF, an RSA key that is too short for its
+    /// profile, or one that the ring has under another profile or as the TPF's own. Code::field_form: not such a PEM.
     [[nodiscard]] Result<KeyFacts> import(const ImportRequest& request, UtcTime now);
 
     /// A message key that may open what arrives: its unwrapper and policy. Code::unknown_key when there is none of that
@@ -106,7 +113,9 @@ class KeyRing {
     [[nodiscard]] std::vector<RegisterKey> register_keys(const RegisterName& reg) const;
     [[nodiscard]] std::vector<VerifyKey> receipt_keys(const RegisterName& reg) const;
 
-    /// The senders' key file (formats.md § 5), UTF-16LE with BOM: active message and register keys.
+    /// The senders' key file (formats.md § 5), UTF-16LE with BOM: active message and register keys that have not ended,
+    /// the TPF's first, then by register and valid_from. versjon is the year of valid_from of the newest message key;
+    /// without one Code::no_key.
     [[nodiscard]] Result<std::string> publish(unsigned edition, UtcTime now) const;
 
   private:

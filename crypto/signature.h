@@ -1,5 +1,6 @@
 #pragma once
-// Ed25519 (RFC 8032) for messages, receipts and key files; each with its own context string in front (formats.md § 5, 6).
+// Ed25519 (RFC 8032) for messages, receipts and key files; each with its own context string in front (formats.md § 5,
+// 6).
 
 #include <array>
 #include <memory>

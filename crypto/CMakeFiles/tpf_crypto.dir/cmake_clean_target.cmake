@@ -1,0 +1,3 @@
+file(REMOVE_RECURSE
+  "libtpf_crypto.a"
+)

@@ -2,10 +2,10 @@
 # forwarder as real processes on loopback. Sourced. Needs: bin (folder of the programs), play (an empty folder of ours).
 
 playground_pids=()
-# Stops what was started, by its own pid.
+# Stops what was started, by its own pid, the last one first.
 playground_stop() {
-  local pid
-  for pid in "${playground_pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  local pid i
+  for ((i = ${#playground_pids[@]} - 1; i >= 0; i--)); do kill "${playground_pids[i]}" 2>/dev/null || true; done
   for pid in "${playground_pids[@]}"; do wait "$pid" 2>/dev/null || true; done
   playground_pids=()
 }
@@ -29,7 +29,8 @@ extendedKeyUsage=serverAuth"
   certificate forward tpf-forward "extendedKeyUsage=clientAuth"
 }
 
-# playground_config PORT: one configuration for core, forwarder and tpfctl.
+# playground_config [PORT]: one configuration for core, forwarder and tpfctl. The register's port may come later: see
+# playground_register.
 playground_config() {
   cat >"$play/tpf.toml" <<TOML
 [installation]
@@ -48,10 +49,22 @@ reserve_bytes = "64 MiB"
 backoff_first_seconds = 1
 backoff_max_seconds = 5
 [register.IPLOS]
-url = "https://localhost:$1"
+url = "https://localhost:${1:-1}"
 ca_file = "$play/tls/ca.pem"
 client_certificate = "$play/tls/forward.pem"
 client_key = "$play/tls/forward.key"
+TOML
+}
+
+# playground_drop NAME SENDER [SETTLE]: a drop folder, $play/drop/NAME; before the core is started.
+playground_drop() {
+  mkdir -p "$play/drop/$1"
+  cat >>"$play/tpf.toml" <<TOML
+[source.$1]
+kind = "drop"
+path = "$play/drop/$1"
+sender = "$2"
+settle_seconds = ${3:-1}
 TOML
 }
 
@@ -86,13 +99,16 @@ playground_keys() {
   ctl keys signing --out "$play/tpf-signing.pem" >/dev/null
 }
 
+# playground_register [PORT]: any free port where none is given; it is written into the configuration.
 playground_register() {
+  rm -f "$play/port"
   "$bin/tpf-register" serve --listen "127.0.0.1:${1:-0}" --register IPLOS --store "$play/store" --test-installation \
     --certificate "$play/tls/register.pem" --key "$play/tls/register.key" --client-ca "$play/tls/ca.pem" \
     --tpf-key "$play/tpf-signing.pem" --receipt-key "$play/register-keys/IPLOS-2026-receipt.private.pem" \
     --port-file "$play/port" 2>>"$play/register.log" &
   playground_pids+=($!)
   wait_for 20 test -s "$play/port"
+  sed -i "s|^url = \"https://localhost:[0-9]*\"|url = \"https://localhost:$(cat "$play/port")\"|" "$play/tpf.toml"
 }
 
 playground_forward() {

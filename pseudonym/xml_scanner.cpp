@@ -288,6 +288,7 @@ Result<std::size_t> XmlScanner::process_markup(std::string_view bytes) {
         if (!options_.extras) return fail(Code::not_allowed, "a comment, CDATA section, processing instruction or DOCTYPE");
         if (bytes[1] == '?') {
             const std::size_t length = name_length(bytes.substr(2, bytes.find(':', 2) - 2));  // an NCName
+            if (length > options_.limits.name_bytes) return fail(Code::limit, "a name is too long");
             if (2 + length >= bytes.size() || decode_utf8(bytes.substr(2 + length)).incomplete) return std::size_t{0};
             if (length == 0) return bad("a processing instruction without a name");
             const std::string_view target = bytes.substr(2, length);

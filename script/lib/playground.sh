@@ -68,11 +68,14 @@ settle_seconds = ${3:-1}
 TOML
 }
 
-# wait_for SECONDS COMMAND…: until the command succeeds.
+# wait_for SECONDS COMMAND…: until the command succeeds. A process of ours that has ended ends the waiting.
 wait_for() {
-  local tries=$(($1 * 20)); shift
+  local tries=$(($1 * 20)) pid; shift
   while ! "$@" >/dev/null 2>&1; do
     tries=$((tries - 1)); [ $tries -gt 0 ] || { echo "error: waited in vain for: $*" >&2; return 1; }
+    for pid in "${playground_pids[@]}"; do
+      kill -0 "$pid" 2>/dev/null || { echo "error: process $pid has ended; see the logs in $play" >&2; tail -qn 2 "$play"/*.log >&2; return 1; }
+    done
     sleep 0.05
   done
 }

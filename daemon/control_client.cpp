@@ -46,12 +46,14 @@ Status send_body(ControlStream& stream, const ControlBody& body) {
 Result<ControlAnswer> ask_core(const Path& socket, std::string_view command, const Json& args, const std::optional<ControlBody>& body) {
     TPF_TRY(const UniqueFd fd, connect_to(socket));
     ControlStream stream(fd.get());
-    TPF_TRY(stream.write_line({{"command", command}, {"args", args}, {"body", body ? body->size : 0}}));
-    if (body) {
+    const Status asked = stream.write_line({{"command", command}, {"args", args}, {"body", body ? body->size : 0}});
+    if (asked && body) {
         TPF_TRY(send_body(stream, *body));
     }
-    TPF_TRY(const std::string line, stream.read_line(kMaxControlLine));
-    TPF_TRY(Json json, parse_object(line));
+    // Whom the core does not serve it refuses before it reads the request: the answer is there all the same.
+    const auto line = stream.read_line(kMaxControlLine);
+    if (!line) return fail(asked ? line.error() : asked.error());
+    TPF_TRY(Json json, parse_object(line.value()));
     ControlAnswer answer{json.value("installation", ""), json.value("name", ""), {}};
     if (json.value("ok", false)) {
         answer.result = json["result"];

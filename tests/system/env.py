@@ -5,6 +5,7 @@ say is kept in the folder."""
 import ctypes
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -86,7 +87,7 @@ def run(arguments, check=True, env=None, stdin=None, **options):
     done = subprocess.run([str(a) for a in arguments], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           env={**os.environ, **(env or {})}, timeout=DEADLINE, **options)
     if check and done.returncode != 0:
-        raise AssertionError(f"{arguments[0]} ended with {done.returncode}: {done.stderr.decode(errors='replace')}")
+        raise AssertionError(f"{arguments[0]} ended with {done.returncode}: {(done.stderr + done.stdout).decode(errors='replace')}")
     return done
 
 
@@ -148,9 +149,9 @@ class Installation:
 
     def __init__(self, template=None, registers=("IPLOS",), kind="test", name="systemtest", register_settings=None,
                  sources=None, limits=None, reserve="16 MiB", sections="", log_level="debug", operators_group="",
-                 fresh_keys=False, spool=None):
+                 fresh_keys=False, core_user=None):
         """`register_settings`: {register: lines of TOML}; `sources`: {name: lines}; `limits`: {key: value};
-        `sections`: further TOML; `fresh_keys`: begin with an empty key ring; `spool`: elsewhere than in the folder."""
+        `sections`: further TOML; `fresh_keys`: begin with an empty key ring; `core_user`: whom the core runs as."""
         self.template = Path(template or os.environ["TPF_SYSTEM_TEMPLATE"])
         self.folder = Path(tempfile.mkdtemp(prefix="tpf-system-"))
         # Other users may look for the socket, and shall be refused by the core itself.
@@ -159,7 +160,8 @@ class Installation:
         self.register_settings, self.sources = register_settings or {}, sources or {}
         self.limits, self.reserve, self.sections = limits or {}, reserve, sections
         self.log_level, self.operators_group = log_level, operators_group
-        self.spool = Path(spool) if spool else self.folder / "spool"
+        self.spool = self.folder / "spool"
+        self.core_user = core_user
         self.ports = {}
         self.core = self.forward = None
         self.registers = {}
@@ -229,7 +231,12 @@ class Installation:
         return process
 
     def core_arguments(self, *extra):
-        return [BIN / "tpfd", "--config", self.config, *extra]
+        command = [BIN / "tpfd", "--config", self.config, *extra]
+        if not self.core_user:
+            return command
+        user = pwd.getpwnam(self.core_user)
+        run(["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", self.folder])
+        return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", *command]
 
     @property
     def core_env(self):

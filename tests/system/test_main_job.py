@@ -74,7 +74,7 @@ class MainJob(Case):
         message = inst.received(row["name"]).decode()
         first, second = [p["pseudonym"][0] for p in inst.decrypt(row["name"])]
         head = (f'<?xml version="1.0" encoding="UTF-8"?>\n<p:PseudonymisertMelding xmlns:p="urn:tpf:pseudonymisert:1" '
-                f'xmlns:i="urn:tpf:innsending:1" versjon="1" domene="IPLOS" nokkelversjon="1">'
+                f'xmlns:i="urn:tpf:innsending:1" xmlns:xenc="http://www.w3.org/2001/04/xmlenc#" versjon="1" domene="IPLOS" nokkelversjon="1">'
                 f'{good.header.xml().replace("i:", "p:")}<p:Opprettet>2027-01-04T09:30:00Z</p:Opprettet>'
                 f'<p:Kontaktperson><p:Epost>kari@kommune.example</p:Epost><p:Navn>Kari Nordmann</p:Navn>'
                 f'<p:Mobiltelefon>98765432</p:Mobiltelefon></p:Kontaktperson><p:Periode><p:Fra>2026-01-01</p:Fra>'
@@ -143,7 +143,7 @@ class MainJob(Case):
 
     def test_missing_and_wrong_numbers_are_marked(self):
         inst = self.shared
-        numbers = [self.numbers[0], "", "12345678901", self.numbers[1], "  ", "abc", self.numbers[2] + "1"]
+        numbers = [self.numbers[0], "", "12345678901", self.numbers[1], "  ", "abc", self.numbers[2] + "11"]
         row = inst.wait_state(inst.submit(self.good(numbers=numbers).build()), "delivered", "quarantined")
         self.assertEqual([p.get("feil") for p in inst.decrypt(row["name"])], [None, "E30", "E31", None, "E30", "E31", "E31"])
         marked = [{"person": n, "kode": k} for n, k in ((2, "E30"), (3, "E31"), (5, "E30"), (6, "E31"), (7, "E31"))]
@@ -160,7 +160,7 @@ class MainJob(Case):
         out = inst.folder / "tmp" / "ingen.xml"
         broken = inst.folder / "tmp" / "feil.xml"
         broken.write_text(export.read_text().replace("</Periode>", ""))
-        for arguments, text in (((inst.folder / "finnes-ikke", out), "IPLOS datafil mangler"),
+        for arguments, text in (((inst.folder / "finnes-ikke", out), "IPLOS filen kunne ikke åpnes."),
                                 ((broken, out), "Feil i innholdet i IPLOS filen")):
             done = inst.krypt(*arguments, check=False)
             self.assertEqual(done.returncode, 1)

@@ -88,9 +88,10 @@ Status ExportReader::begin() {
         return fail(feil(Code::encoding, "IPLOS filen ser ut til å være UTF-16, men mangler BOM (byte order mark)."));
     }
     const bool utf16 = bom.encoding != Encoding::utf8;
+    bool decoded = true;
     if (utf16) {
         transcoder_.emplace(bom.encoding);
-        if (!transcoder_->update(bytes, utf8_)) return fail(feil(Code::encoding, "IPLOS filen er ikke gyldig UTF-16."));
+        decoded = transcoder_->update(bytes, utf8_).has_value();
     }
     const std::string text = utf16 ? std::move(utf8_) : std::string(bytes);
     head_.clear();
@@ -101,7 +102,9 @@ Status ExportReader::begin() {
     TPF_TRY(scan(std::string_view(text).substr(0, declaration)));
     TPF_TRY(choose_encoding(bom, scanner_.declared_encoding()));
     const std::string_view rest = std::string_view(text).substr(declaration);
-    return utf16 ? scan(rest) : decode(rest);
+    if (!utf16) return decode(rest);
+    TPF_TRY(scan(rest));
+    return decoded ? ok() : wrong_characters();
 }
 
 Status ExportReader::choose_encoding(const BomInfo& bom, const std::string& declared) {
@@ -129,11 +132,14 @@ Status ExportReader::choose_encoding(const BomInfo& bom, const std::string& decl
 Status ExportReader::decode(std::string_view bytes) {
     if (!transcoder_) return scan(bytes);
     utf8_.clear();
-    const auto decoded = transcoder_->update(bytes, utf8_);
+    const bool decoded = transcoder_->update(bytes, utf8_).has_value();
     // What came before the fault may hold a fault of its own, which then is the first.
     TPF_TRY(scan(utf8_));
-    if (!decoded) return fail(feil(Code::encoding, "IPLOS filen har ugyldige tegn" + near() + "."));
-    return ok();
+    return decoded ? ok() : wrong_characters();
+}
+
+Status ExportReader::wrong_characters() const {
+    return fail(feil(Code::encoding, "IPLOS filen har ugyldige tegn" + near() + "."));
 }
 
 Status ExportReader::scan(std::string_view utf8) {

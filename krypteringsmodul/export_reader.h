@@ -58,6 +58,7 @@ class ExportReader final : private pseudonym::XmlHandler {
     Status begin();
     Status choose_encoding(const BomInfo& bom, const std::string& declared);
     Status decode(std::string_view bytes);
+    Status wrong_characters() const;
     Status scan(std::string_view utf8);
     Error explain(const Error& error) const;
 

@@ -133,7 +133,7 @@ TEST_CASE("encodings that contradict, are unknown or broken") {
           "Feil: IPLOS filen har ugyldige tegn (ved linje 7).");
     const std::string cut = utf16le(document(kHeader, "", "UTF-16"));
     CHECK(told_of(cut + '\x20') == "Feil: IPLOS filen slutter midt i et tegn.");
-    CHECK(told_of(cut + std::string("\x00\xdc", 2)) == "Feil: IPLOS filen er ikke gyldig UTF-16.");
+    CHECK(told_of(cut + std::string("\x00\xdc", 2)) == "Feil: IPLOS filen har ugyldige tegn (ved linje 8).");
 }
 
 TEST_CASE("the root element and its version") {

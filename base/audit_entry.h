@@ -1,7 +1,8 @@
 #pragma once
 // What a change of state must bring with it: its audit entry. The journal takes no change without one, so a change that
 // is not logged does not compile. Who writes entries, and in which form, is the audit folder's business; it is handed
-// the journal's own database inside the journal's own transaction, so that state and entry exist together or not at all.
+// the journal's own database inside the journal's own transaction, so that state and entry exist together or not at
+// all.
 
 #include <cstdint>
 #include <optional>
@@ -18,8 +19,23 @@
 namespace tpf {
 
 enum class AuditKind {
-    start, stop, configuration, key_event, received, duplicate, held, claimed, pseudonymised, answered, delivered,
-    quarantined, retried, discarded, receipt_refused, removed, operator_action,
+    start,
+    stop,
+    configuration,
+    key_event,
+    received,
+    duplicate,
+    held,
+    claimed,
+    pseudonymised,
+    answered,
+    delivered,
+    quarantined,
+    retried,
+    discarded,
+    receipt_refused,
+    removed,
+    operator_action,
 };
 [[nodiscard]] std::string_view to_string(AuditKind kind) noexcept;
 
@@ -29,8 +45,14 @@ class AuditEntry {
   public:
     /// `actor`: "tpfd" for what the service does by itself, the operator's user name for what a person asked for.
     AuditEntry(AuditKind kind, std::string actor) : kind_(kind), actor_(std::move(actor)) {}
-    AuditEntry& message(const SpoolId& id) { message_ = id; return *this; }
-    AuditEntry& with(std::string_view name, std::string_view value) { fields_.emplace_back(name, value); return *this; }
+    AuditEntry& message(const SpoolId& id) {
+        message_ = id;
+        return *this;
+    }
+    AuditEntry& with(std::string_view name, std::string_view value) {
+        fields_.emplace_back(name, value);
+        return *this;
+    }
     AuditEntry& with(std::string_view name, std::uint64_t value) { return with(name, std::to_string(value)); }
 
     [[nodiscard]] AuditKind kind() const noexcept { return kind_; }

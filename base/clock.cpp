@@ -14,9 +14,7 @@ using std::chrono::year_month_day;
 
 class SystemClock final : public Clock {
   public:
-    UtcTime utc() const override {
-        return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    }
+    UtcTime utc() const override { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
     std::chrono::steady_clock::time_point steady() const override { return std::chrono::steady_clock::now(); }
 };
 
@@ -79,7 +77,9 @@ Result<UtcTime> parse_utc(std::string_view text) {
 
 sys_days norwegian_date(UtcTime time) {
     const year y = year_month_day(std::chrono::floor<std::chrono::days>(time)).year();
-    const auto change = [&](month m) { return UtcTime(sys_days(y / m / std::chrono::Sunday[std::chrono::last])) + hours(1); };
+    const auto change = [&](month m) {
+        return UtcTime(sys_days(y / m / std::chrono::Sunday[std::chrono::last])) + hours(1);
+    };
     const bool summer = time >= change(std::chrono::March) && time < change(std::chrono::October);
     return std::chrono::floor<std::chrono::days>(time + hours(summer ? 2 : 1));
 }

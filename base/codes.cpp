@@ -18,9 +18,13 @@ constexpr std::array kCodes = {
 
 }  // namespace
 
-std::span<const CodeInfo> all_codes() noexcept { return kCodes; }
+std::span<const CodeInfo> all_codes() noexcept {
+    return kCodes;
+}
 
-const CodeInfo& info(Code code) noexcept { return kCodes[static_cast<std::size_t>(code)]; }
+const CodeInfo& info(Code code) noexcept {
+    return kCodes[static_cast<std::size_t>(code)];
+}
 
 const CodeInfo* find_code(std::string_view name) noexcept {
     for (const CodeInfo& row : kCodes) {
@@ -31,9 +35,12 @@ const CodeInfo* find_code(std::string_view name) noexcept {
 
 std::string_view to_string(Disposition disposition) noexcept {
     switch (disposition) {
-        case Disposition::retry: return "retry";
-        case Disposition::quarantine: return "quarantine";
-        case Disposition::stop: return "stop";
+        case Disposition::retry:
+            return "retry";
+        case Disposition::quarantine:
+            return "quarantine";
+        case Disposition::stop:
+            return "stop";
     }
     return "stop";
 }

@@ -23,14 +23,14 @@ enum class Code {
 /// One row of the catalogue.
 struct CodeInfo {
     Code code;
-    std::string_view name;     ///< stable text: in the journal, in receipts, in logs; never reused for something else
+    std::string_view name;  ///< stable text: in the journal, in receipts, in logs; never reused for something else
     Disposition disposition;
-    bool final_;               ///< true: the same bytes can never pass, the sender's receipt says "avvist"
-    int apprec_status;         ///< AppRec 1.1 status: 1 OK, 2 Avvist, 3 OK with errors in parts; 0: no AppRec
+    bool final_;                    ///< true: the same bytes can never pass, the sender's receipt says "avvist"
+    int apprec_status;              ///< AppRec 1.1 status: 1 OK, 2 Avvist, 3 OK with errors in parts; 0: no AppRec
     std::string_view apprec_error;  ///< OID 2.16.578.1.12.4.1.1.8221, empty when apprec_status is 0
-    std::string_view sender;   ///< bokmål, for the sender's receipt; holds nothing of the message
-    std::string_view cause;    ///< English, for operators
-    std::string_view remedy;   ///< English, for operators
+    std::string_view sender;        ///< bokmål, for the sender's receipt; holds nothing of the message
+    std::string_view cause;         ///< English, for operators
+    std::string_view remedy;        ///< English, for operators
 };
 
 /// All rows, in the order of the enum. Static storage.

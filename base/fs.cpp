@@ -59,7 +59,8 @@ class PosixFile final : public File {
     }
     Status sync() override {
         // Not retried on EINTR either: after any failure the kernel may have dropped the pages (platform, "SQLite").
-        if (::fsync(fd_.get()) != 0) return fail(Code::fsync_failed, errno_error(errno, "fsync " + path_.string()).detail());
+        if (::fsync(fd_.get()) != 0)
+            return fail(Code::fsync_failed, errno_error(errno, "fsync " + path_.string()).detail());
         return ok();
     }
     void start_writeback() noexcept override {
@@ -70,7 +71,8 @@ class PosixFile final : public File {
         flushed_ = written_;
     }
     Status seek(std::uint64_t offset) override {
-        if (::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_SET) < 0) return fail(path_error(errno, "lseek", path_));
+        if (::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_SET) < 0)
+            return fail(path_error(errno, "lseek", path_));
         return ok();
     }
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
@@ -145,7 +147,8 @@ class PosixFileSystem final : public FileSystem {
     Status sync_folder(const Path& folder) override {
         const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!fd) return fail(path_error(errno, "open", folder));
-        if (::fsync(fd.get()) != 0) return fail(Code::fsync_failed, errno_error(errno, "fsync " + folder.string()).detail());
+        if (::fsync(fd.get()) != 0)
+            return fail(Code::fsync_failed, errno_error(errno, "fsync " + folder.string()).detail());
         return ok();
     }
     Status remove_file(const Path& path) override {
@@ -184,8 +187,7 @@ FileSystem& posix_file_system() noexcept {
 Result<std::string> read_small(FileSystem& fs, const Path& path, std::size_t max) {
     TPF_TRY(const auto file, fs.open_read(path));
     std::string content(max + 1, '\0');
-    TPF_TRY(const std::size_t size,
-            file->read({reinterpret_cast<std::uint8_t*>(content.data()), content.size()}));
+    TPF_TRY(const std::size_t size, file->read({reinterpret_cast<std::uint8_t*>(content.data()), content.size()}));
     if (size > max) return fail(Code::limit, path.string() + " is larger than " + std::to_string(max) + " bytes");
     content.resize(size);
     return content;

@@ -2,9 +2,9 @@
 // The one seam to the operating system's files: everything durable goes through a FileSystem, so that tests can fail a
 // call, drop what was not synced, or stop between two steps.
 //
-// Errors: Code::disk_full for ENOSPC and EDQUOT, Code::fsync_failed when a sync fails (never retried, the caller stops),
-// Code::not_found where the name does not exist, else Code::io. Paths appear in error texts; names in the spool are
-// UUIDs, so they hold nothing of a message.
+// Errors: Code::disk_full for ENOSPC and EDQUOT, Code::fsync_failed when a sync fails (never retried, the caller
+// stops), Code::not_found where the name does not exist, else Code::io. Paths appear in error texts; names in the spool
+// are UUIDs, so they hold nothing of a message.
 
 #include <sys/types.h>
 
@@ -40,12 +40,12 @@ class File {
 };
 
 struct FileInfo {
-    bool regular = false;    ///< a regular file, not reached through a link
+    bool regular = false;  ///< a regular file, not reached through a link
     bool folder = false;
     std::uint64_t size = 0;  ///< bytes
     unsigned links = 0;      ///< number of hard links
     uid_t owner = 0;
-    mode_t mode = 0;         ///< permission bits
+    mode_t mode = 0;  ///< permission bits
     std::chrono::sys_seconds modified;
 };
 

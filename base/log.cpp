@@ -17,10 +17,14 @@ std::atomic<bool> test_installation{false};
 
 spdlog::level::level_enum level_of(Level level) {
     switch (level) {
-        case Level::debug: return spdlog::level::debug;
-        case Level::info: return spdlog::level::info;
-        case Level::warning: return spdlog::level::warn;
-        case Level::error: return spdlog::level::err;
+        case Level::debug:
+            return spdlog::level::debug;
+        case Level::info:
+            return spdlog::level::info;
+        case Level::warning:
+            return spdlog::level::warn;
+        case Level::error:
+            return spdlog::level::err;
     }
     return spdlog::level::err;
 }
@@ -44,7 +48,8 @@ void append_value(std::string& line, std::string_view value) {
 }  // namespace
 
 void init(std::string_view program, Level least) {
-    logger() = std::make_shared<spdlog::logger>(std::string(program), std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    logger() =
+        std::make_shared<spdlog::logger>(std::string(program), std::make_shared<spdlog::sinks::stderr_sink_mt>());
     auto formatter = std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %l %n[%P]: %v",
                                                                  spdlog::pattern_time_type::utc);
     logger()->set_formatter(std::move(formatter));
@@ -52,7 +57,9 @@ void init(std::string_view program, Level least) {
     logger()->flush_on(spdlog::level::debug);
 }
 
-void set_installation(Installation installation) { test_installation = installation == Installation::test; }
+void set_installation(Installation installation) {
+    test_installation = installation == Installation::test;
+}
 
 Result<Level> parse_level(std::string_view text) {
     if (text == "debug") return Level::debug;

@@ -36,9 +36,17 @@ void set_installation(Installation installation);
 
 /// Thread-safe.
 void write(Level level, std::string_view text, std::initializer_list<Field> fields = {});
-inline void debug(std::string_view text, std::initializer_list<Field> fields = {}) { write(Level::debug, text, fields); }
-inline void info(std::string_view text, std::initializer_list<Field> fields = {}) { write(Level::info, text, fields); }
-inline void warning(std::string_view text, std::initializer_list<Field> fields = {}) { write(Level::warning, text, fields); }
-inline void error(std::string_view text, std::initializer_list<Field> fields = {}) { write(Level::error, text, fields); }
+inline void debug(std::string_view text, std::initializer_list<Field> fields = {}) {
+    write(Level::debug, text, fields);
+}
+inline void info(std::string_view text, std::initializer_list<Field> fields = {}) {
+    write(Level::info, text, fields);
+}
+inline void warning(std::string_view text, std::initializer_list<Field> fields = {}) {
+    write(Level::warning, text, fields);
+}
+inline void error(std::string_view text, std::initializer_list<Field> fields = {}) {
+    write(Level::error, text, fields);
+}
 
 }  // namespace tpf::log

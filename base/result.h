@@ -42,12 +42,16 @@ template <class T>
 using Result = boost::outcome_v2::basic_result<T, Error, boost::outcome_v2::policy::terminate>;
 using Status = Result<void>;
 
-[[nodiscard]] inline Status ok() { return boost::outcome_v2::success(); }
+[[nodiscard]] inline Status ok() {
+    return boost::outcome_v2::success();
+}
 /// `return fail(Code::io, "…")` in a function that returns any Result.
 [[nodiscard]] inline auto fail(Code code, std::string detail = {}, std::string hint = {}) {
     return boost::outcome_v2::failure(Error(code, std::move(detail), std::move(hint)));
 }
-[[nodiscard]] inline auto fail(Error error) { return boost::outcome_v2::failure(std::move(error)); }
+[[nodiscard]] inline auto fail(Error error) {
+    return boost::outcome_v2::failure(std::move(error));
+}
 /// An Error for errno `err`: ENOSPC and EDQUOT are disk_full, all else is io. `what` names call and file.
 [[nodiscard]] Error errno_error(int err, std::string what);
 
@@ -57,8 +61,8 @@ using Status = Result<void>;
 /// TPF_TRY(auto x, call()): x is the value, or the function returns the error. TPF_TRY(call()) for a Status.
 #define TPF_TRY(first, ...) TPF_TRY_PICK_(__COUNTER__, first __VA_OPT__(, ) __VA_ARGS__)
 #define TPF_TRY_PICK_(counter, first, ...) TPF_TRY_NAMED_(counter, first __VA_OPT__(, ) __VA_ARGS__)
-#define TPF_TRY_NAMED_(counter, first, ...)                                          \
-    auto&& tpf_result_##counter = TPF_TRY_EXPRESSION_(first __VA_OPT__(, ) __VA_ARGS__); \
+#define TPF_TRY_NAMED_(counter, first, ...)                                                 \
+    auto&& tpf_result_##counter = TPF_TRY_EXPRESSION_(first __VA_OPT__(, ) __VA_ARGS__);    \
     if (!tpf_result_##counter) return ::tpf::fail(std::move(tpf_result_##counter).error()); \
     __VA_OPT__(first = std::move(tpf_result_##counter).value())
 #define TPF_TRY_EXPRESSION_(first, ...) TPF_TRY_IF_##__VA_OPT__(TWO_)(first __VA_OPT__(, ) __VA_ARGS__)

@@ -8,7 +8,9 @@
 namespace tpf {
 namespace {
 
-EVP_MD_CTX* context_of(void* context) noexcept { return static_cast<EVP_MD_CTX*>(context); }
+EVP_MD_CTX* context_of(void* context) noexcept {
+    return static_cast<EVP_MD_CTX*>(context);
+}
 
 /// SHA-256 is always there and takes any input: a failure means the process is broken.
 void must(int success) noexcept {
@@ -17,7 +19,9 @@ void must(int success) noexcept {
 
 }  // namespace
 
-void Sha256::Free::operator()(void* context) const noexcept { EVP_MD_CTX_free(context_of(context)); }
+void Sha256::Free::operator()(void* context) const noexcept {
+    EVP_MD_CTX_free(context_of(context));
+}
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
     if (!context_) throw std::bad_alloc();

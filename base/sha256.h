@@ -25,7 +25,9 @@ class Sha256 {
     [[nodiscard]] Digest finish();
 
   private:
-    struct Free { void operator()(void* context) const noexcept; };
+    struct Free {
+        void operator()(void* context) const noexcept;
+    };
     std::unique_ptr<void, Free> context_;
 };
 

@@ -13,10 +13,13 @@ Error sqlite_error(sqlite3* db, int code, std::string_view what) {
     text += ": ";
     text += db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);
     switch (code & 0xff) {
-        case SQLITE_FULL: return Error(Code::disk_full, text);
+        case SQLITE_FULL:
+            return Error(Code::disk_full, text);
         case SQLITE_BUSY:
-        case SQLITE_LOCKED: return Error(Code::locked, text);
-        default: return Error(Code::journal, text);
+        case SQLITE_LOCKED:
+            return Error(Code::locked, text);
+        default:
+            return Error(Code::journal, text);
     }
 }
 
@@ -58,14 +61,19 @@ Status Statement::run() {
 
 std::string Statement::text(int column) const {
     const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(stmt_, column));
-    return data == nullptr ? std::string() : std::string(data, static_cast<std::size_t>(sqlite3_column_bytes(stmt_, column)));
+    return data == nullptr ? std::string()
+                           : std::string(data, static_cast<std::size_t>(sqlite3_column_bytes(stmt_, column)));
 }
 std::optional<std::string> Statement::text_or_null(int column) const {
     if (is_null(column)) return std::nullopt;
     return text(column);
 }
-std::int64_t Statement::number(int column) const { return sqlite3_column_int64(stmt_, column); }
-bool Statement::is_null(int column) const { return sqlite3_column_type(stmt_, column) == SQLITE_NULL; }
+std::int64_t Statement::number(int column) const {
+    return sqlite3_column_int64(stmt_, column);
+}
+bool Statement::is_null(int column) const {
+    return sqlite3_column_type(stmt_, column) == SQLITE_NULL;
+}
 
 struct Database::State {
     sqlite3* db = nullptr;
@@ -89,9 +97,10 @@ Result<Database> Database::open(const std::filesystem::path& path) {
     sqlite3_extended_result_codes(state->db, 1);
     Database db(std::move(state));
     // Exclusive locking keeps the WAL index in memory: no second connection can exist, not even by mistake.
-    TPF_TRY(db.execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                       "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA wal_autocheckpoint=4000;"
-                       "BEGIN IMMEDIATE; COMMIT;"));
+    TPF_TRY(
+        db.execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                   "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA wal_autocheckpoint=4000;"
+                   "BEGIN IMMEDIATE; COMMIT;"));
     if (::chmod(path.c_str(), 0600) != 0) return fail(Code::io, "chmod " + path.string());
     return db;
 }
@@ -114,8 +123,12 @@ Result<Statement> Database::prepare(std::string_view sql) {
     return Statement(stmt);
 }
 
-std::int64_t Database::last_rowid() const { return sqlite3_last_insert_rowid(state_->db); }
-std::int64_t Database::changes() const { return sqlite3_changes64(state_->db); }
+std::int64_t Database::last_rowid() const {
+    return sqlite3_last_insert_rowid(state_->db);
+}
+std::int64_t Database::changes() const {
+    return sqlite3_changes64(state_->db);
+}
 
 Status Database::check() {
     TPF_TRY(auto statement, prepare("PRAGMA quick_check(1)"));

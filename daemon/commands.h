@@ -17,7 +17,8 @@ struct Operator {
 /// Thread-safe.
 class Commands {
   public:
-    Commands(Core& core, Coordinator& coordinator) noexcept : core_(core), coordinator_(coordinator), started_(core.clock.utc()) {}
+    Commands(Core& core, Coordinator& coordinator) noexcept
+        : core_(core), coordinator_(coordinator), started_(core.clock.utc()) {}
     /// `request`: the object of control_protocol.h; its body, if any, is read from `stream`.
     [[nodiscard]] Result<Json> run(const Json& request, const Operator& who, ControlStream& stream);
 

@@ -66,8 +66,10 @@ Result<Json> Commands::keys_generate(const Call& call) {
     AuditEntry begun(AuditKind::key_event, call.who.name);
     begun.with("action", "generate").with("kind", kind_text).with("id", id_text);
     TPF_TRY(core_.journal.record(begun));
-    TPF_TRY(const KeyFacts facts, core_.keys.generate({kind, std::move(id), std::move(reg), static_cast<unsigned>(version),
-                                                       from, to, policy, static_cast<std::size_t>(bits)}, core_.clock.utc()));
+    TPF_TRY(const KeyFacts facts,
+            core_.keys.generate({kind, std::move(id), std::move(reg), static_cast<unsigned>(version), from, to, policy,
+                                 static_cast<std::size_t>(bits)},
+                                core_.clock.utc()));
     AuditEntry done(AuditKind::key_event, call.who.name);
     done.with("action", "generated").with("kind", kind_text).with("id", id_text).with("check_value", facts.check_value);
     TPF_TRY(core_.journal.record(done));
@@ -91,7 +93,9 @@ Result<Json> Commands::keys_import(const Call& call) {
     AuditEntry begun(AuditKind::key_event, call.who.name);
     begun.with("action", "import").with("kind", kind_text).with("id", id_text).with("register", reg->str());
     TPF_TRY(core_.journal.record(begun));
-    TPF_TRY(const KeyFacts facts, core_.keys.import({kind, std::move(id), std::move(*reg), std::move(pem), from, to, policy}, core_.clock.utc()));
+    TPF_TRY(
+        const KeyFacts facts,
+        core_.keys.import({kind, std::move(id), std::move(*reg), std::move(pem), from, to, policy}, core_.clock.utc()));
     AuditEntry done(AuditKind::key_event, call.who.name);
     done.with("action", "imported").with("kind", kind_text).with("id", id_text).with("check_value", facts.check_value);
     TPF_TRY(core_.journal.record(done));

@@ -24,7 +24,8 @@ void put_text(Json& json, const char* name, const std::string& text) {
 Result<std::string> reason_of(const Json& args) {
     TPF_TRY(std::string reason, text_arg(args, "reason", true));
     if (!queue::is_reason(reason)) {
-        return fail(Code::usage, "the reason is empty, longer than 500 bytes or has control characters", "give --reason \"why\"");
+        return fail(Code::usage, "the reason is empty, longer than 500 bytes or has control characters",
+                    "give --reason \"why\"");
     }
     return reason;
 }
@@ -62,7 +63,8 @@ Json row_json(const MessageRow& row) {
     put_time(json, "delivered", row.delivered);
     put_time(json, "payloads_removed", row.removed);
     if (row.attempt_code) {
-        json["waits_for"] = {{"code", info(*row.attempt_code).name}, {"reason", row.attempt_reason}, {"attempts", row.attempts}};
+        json["waits_for"] = {
+            {"code", info(*row.attempt_code).name}, {"reason", row.attempt_reason}, {"attempts", row.attempts}};
         put_time(json["waits_for"], "since", row.attempt_since);
         json["waits_for"]["hint"] = info(*row.attempt_code).remedy;
     }
@@ -75,7 +77,8 @@ Result<Json> Commands::submit(const Call& call) {
     auto sender = Avsender::parse(sender_text);
     if (!sender) return fail(Code::usage, "sender: " + sender.error().detail(), "give --sender 0301-00-974761076");
     if (call.body == 0) return fail(Code::usage, "an empty file");
-    if (call.body > core_.config.reloadable.limits.message_bytes) return fail(Code::usage, "the file is larger than [limits] message_bytes");
+    if (call.body > core_.config.reloadable.limits.message_bytes)
+        return fail(Code::usage, "the file is larger than [limits] message_bytes");
     TPF_TRY(auto writer, queue::InboxWriter::begin(core_.spool, call.body));
     SocketFile body(call.stream, call.body);
     Bytes block(pseudonym::Pass::kPiece);
@@ -84,9 +87,11 @@ Result<Json> Commands::submit(const Call& call) {
         if (size == 0) break;
         TPF_TRY(writer.write({block.data(), size}));
     }
-    TPF_TRY(const auto record, writer.commit({kOperatorSource, sender.value(), call.who.name, reason, core_.clock.utc()}));
+    TPF_TRY(const auto record,
+            writer.commit({kOperatorSource, sender.value(), call.who.name, reason, core_.clock.utc()}));
     core_.lifecycle.wake();
-    log::info("submitted by an operator", {{"stage", "submit"}, {"message", record.id}, {"operator", call.who.name}, {"sender", sender_text}});
+    log::info("submitted by an operator",
+              {{"stage", "submit"}, {"message", record.id}, {"operator", call.who.name}, {"sender", sender_text}});
     return Json{{"id", record.id.str()}, {"bytes", record.size}, {"sha256", record.sha256}};
 }
 
@@ -95,7 +100,9 @@ Result<Json> Commands::queue_list(const Call& call) {
     TPF_TRY(const std::string state, text_arg(call.args, "state", false));
     if (!state.empty()) {
         query.state = queue::parse_state(state);
-        if (!query.state) return fail(Code::usage, "there is no such state", "claimed, committed, delivered, quarantined, held, discarded or duplicate");
+        if (!query.state)
+            return fail(Code::usage, "there is no such state",
+                        "claimed, committed, delivered, quarantined, held, discarded or duplicate");
     }
     TPF_TRY(const std::string sender, text_arg(call.args, "sender", false));
     if (!sender.empty()) {

@@ -24,7 +24,8 @@ Json register_json(const queue::RegisterHealth& health) {
 
 Json persons_json(const std::vector<pseudonym::Marked>& marked) {
     Json list = Json::array();
-    for (const auto& person : marked) list.push_back({{"person", person.position}, {"code", pseudonym::apprec_code(person.fault)}});
+    for (const auto& person : marked)
+        list.push_back({{"person", person.position}, {"code", pseudonym::apprec_code(person.fault)}});
     return list;
 }
 
@@ -46,11 +47,14 @@ Result<Json> Commands::status(const Call&) {
     for (const auto& health : core_.spool.register_health()) json["registers"].push_back(register_json(health));
     TPF_TRY(const auto trouble, core_.journal.in_trouble(kTroubleShown));
     json["waiting"] = Json::array();
-    for (const auto& row : trouble) json["waiting"].push_back({{"id", row.id.str()}, {"code", info(*row.attempt_code).name}, {"reason", row.attempt_reason}});
+    for (const auto& row : trouble)
+        json["waiting"].push_back(
+            {{"id", row.id.str()}, {"code", info(*row.attempt_code).name}, {"reason", row.attempt_reason}});
     TPF_TRY(const std::uint64_t free, core_.spool.free_bytes());
     const std::uint64_t reserve = core_.config.reloadable.disk.reserve_bytes;
     json["disk"] = {{"free_bytes", free}, {"reserve_bytes", reserve}, {"intake", free > reserve ? "open" : "stopped"}};
-    json["keys"] = {{"message_key", core_.keys.has_message_key()}, {"signing_key", core_.keys.signing_key().has_value()}};
+    json["keys"] = {{"message_key", core_.keys.has_message_key()},
+                    {"signing_key", core_.keys.signing_key().has_value()}};
     const auto statistics = core_.journal.statistics();
     json["journal"] = {{"commits", statistics.commits}, {"changes", statistics.changes}};
     return json;
@@ -112,7 +116,8 @@ Result<Json> Commands::audit_show(const Call& call) {
     TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
         TPF_TRY(const auto events, audit::EventLog::list(db, filter));
         for (const auto& event : events) {
-            Json json = {{"seq", event.seq}, {"time", format_utc(event.time)}, {"kind", event.kind}, {"actor", event.actor}};
+            Json json = {
+                {"seq", event.seq}, {"time", format_utc(event.time)}, {"kind", event.kind}, {"actor", event.actor}};
             if (event.message) json["message"] = event.message->str();
             json["fields"] = Json::parse(event.fields, nullptr, false);
             json["hash"] = event.hash;

@@ -15,14 +15,16 @@ namespace {
 Result<UniqueFd> connect_to(const Path& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.string().size() >= sizeof address.sun_path) return fail(Code::config, "the socket's path is longer than 107 bytes");
+    if (path.string().size() >= sizeof address.sun_path)
+        return fail(Code::config, "the socket's path is longer than 107 bytes");
     std::memcpy(address.sun_path, path.c_str(), path.string().size());
     UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!fd) return fail(Code::unavailable, errno_error(errno, "socket").detail());
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
     const int err = errno;
     if (err == EACCES) return fail(Code::denied, "you may not use " + path.string());
-    return fail(Code::unavailable, errno_error(err, "connect " + path.string()).detail(), "is tpfd running? `systemctl status tpfd`");
+    return fail(Code::unavailable, errno_error(err, "connect " + path.string()).detail(),
+                "is tpfd running? `systemctl status tpfd`");
 }
 
 Status send_body(ControlStream& stream, const ControlBody& body) {
@@ -43,7 +45,8 @@ Status send_body(ControlStream& stream, const ControlBody& body) {
 
 }  // namespace
 
-Result<ControlAnswer> ask_core(const Path& socket, std::string_view command, const Json& args, const std::optional<ControlBody>& body) {
+Result<ControlAnswer> ask_core(const Path& socket, std::string_view command, const Json& args,
+                               const std::optional<ControlBody>& body) {
     TPF_TRY(const UniqueFd fd, connect_to(socket));
     ControlStream stream(fd.get());
     const Status asked = stream.write_line({{"command", command}, {"args", args}, {"body", body ? body->size : 0}});

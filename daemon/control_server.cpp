@@ -48,13 +48,15 @@ bool is_member(uid_t uid, gid_t gid, const std::string& group_name) {
 Result<UniqueFd> listen_on(const Path& path, const std::string& group_name) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.string().size() >= sizeof address.sun_path) return fail(Code::config, "[paths] socket is longer than 107 bytes");
+    if (path.string().size() >= sizeof address.sun_path)
+        return fail(Code::config, "[paths] socket is longer than 107 bytes");
     std::memcpy(address.sun_path, path.c_str(), path.string().size());
     UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!fd) return fail(socket_error("socket", path));
     // The spool's lock is held: whoever left this socket is gone.
     ::unlink(path.c_str());
-    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return fail(socket_error("bind", path));
+    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        return fail(socket_error("bind", path));
     const group* operators = group_name.empty() ? nullptr : ::getgrnam(group_name.c_str());
     if (operators != nullptr && ::chown(path.c_str(), static_cast<uid_t>(-1), operators->gr_gid) != 0) {
         log::warning("the operators' group cannot be given to the socket", {{"path", path.string()}});
@@ -74,7 +76,10 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(Core& core, Coordina
 }
 
 ControlServer::ControlServer(Core& core, Coordinator& coordinator, UniqueFd listener, UniqueFd ending)
-    : core_(core), commands_(core, coordinator), listener_(std::move(listener)), ending_(std::move(ending)),
+    : core_(core),
+      commands_(core, coordinator),
+      listener_(std::move(listener)),
+      ending_(std::move(ending)),
       accept_thread_([this] { accept_loop(); }) {}
 
 ControlServer::~ControlServer() {
@@ -127,7 +132,8 @@ void ControlServer::serve(int fd) {
     } catch (const std::exception&) {
         json = {{"ok", false}, {"error", error_json(Error(Code::internal, "the command ended in an exception"))}};
     }
-    Json framed = {{"installation", conf::to_string(core_.config.fixed.installation.kind)}, {"name", core_.config.fixed.installation.name}};
+    Json framed = {{"installation", conf::to_string(core_.config.fixed.installation.kind)},
+                   {"name", core_.config.fixed.installation.name}};
     framed.update(json);
     static_cast<void>(stream.write_line(framed).has_value());
     ::shutdown(fd, SHUT_RDWR);
@@ -137,8 +143,10 @@ Json ControlServer::answer(ControlStream& stream, int fd) {
     const auto refuse = [](const Error& error) { return Json{{"ok", false}, {"error", error_json(error)}}; };
     ucred peer{};
     socklen_t size = sizeof peer;
-    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return refuse(Error(Code::denied, "no peer credentials"));
-    const bool allowed = peer.uid == 0 || peer.uid == ::geteuid() || is_member(peer.uid, peer.gid, core_.config.fixed.control.operators_group);
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        return refuse(Error(Code::denied, "no peer credentials"));
+    const bool allowed = peer.uid == 0 || peer.uid == ::geteuid() ||
+                         is_member(peer.uid, peer.gid, core_.config.fixed.control.operators_group);
     const std::string user = user_name(peer.uid);
     if (!allowed) {
         log::warning("refused on the socket", {{"operator", user}});

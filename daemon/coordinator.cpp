@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::chrono::seconds kFirstDelay{1};
 constexpr std::chrono::seconds kMostDelay{60};
-constexpr std::chrono::seconds kDrainTime{60};   // after SIGTERM: for what runs
+constexpr std::chrono::seconds kDrainTime{60};  // after SIGTERM: for what runs
 constexpr std::chrono::seconds kRemovalEvery{60};
 constexpr std::size_t kBatch = 256;
 /// Messages handed to the pool at once: enough to keep it busy, few enough that a stop is quick.
@@ -267,7 +267,8 @@ void Coordinator::wait(std::chrono::milliseconds most) {
     if ((fds[1].revents & POLLIN) != 0) read_signals();
     // What exactly happened does not matter: look_around() looks at everything.
     alignas(8) char drop[4096];
-    if ((fds[0].revents & POLLIN) != 0) [[maybe_unused]] const ssize_t n = ::read(wake_fd_, drop, 8);
+    if ((fds[0].revents & POLLIN) != 0) [[maybe_unused]]
+        const ssize_t n = ::read(wake_fd_, drop, 8);
     while ((fds[2].revents & POLLIN) != 0 && ::read(inotify_.get(), drop, sizeof drop) > 0) {
     }
 }

@@ -60,10 +60,10 @@ class Coordinator {
         std::chrono::seconds delay;
     };
     mutable std::mutex mutex_;
-    std::set<SpoolId> in_flight_;          // handed to the pool
-    std::map<SpoolId, Later> later_;       // waits for something that is not its fault
+    std::set<SpoolId> in_flight_;     // handed to the pool
+    std::map<SpoolId, Later> later_;  // waits for something that is not its fault
     std::set<SpoolId> receipts_in_flight_;
-    bool answers_wanted_ = true;   // a row changed since kvitteringer were last looked for
+    bool answers_wanted_ = true;  // a row changed since kvitteringer were last looked for
     bool answers_in_flight_ = false;
     bool removal_in_flight_ = false;
     bool settling_ = false;

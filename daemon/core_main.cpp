@@ -42,8 +42,10 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
 /// Start and stop stand in the audit log, with which configuration.
 Status record_start(queue::Journal& journal, const conf::Config& config) {
     AuditEntry entry(AuditKind::start, kServiceActor);
-    entry.with("version", TPF_VERSION).with("installation", config.fixed.installation.name)
-        .with("kind", conf::to_string(config.fixed.installation.kind)).with("configuration_sha256", conf::digest(config));
+    entry.with("version", TPF_VERSION)
+        .with("installation", config.fixed.installation.name)
+        .with("kind", conf::to_string(config.fixed.installation.kind))
+        .with("configuration_sha256", conf::digest(config));
     return journal.record(entry);
 }
 
@@ -58,10 +60,15 @@ Status make_journal_folder(FileSystem& fs, const Path& journal) {
 }
 
 void log_recovery(const queue::RecoveryReport& report) {
-    log::info("recovered", {{"stage", "start"}, {"claimed", report.claimed_moves}, {"published", report.published},
-                            {"outputs_dropped", report.outputs_dropped}, {"quarantined", report.quarantine_moves},
-                            {"removed", report.payloads_removed}, {"receipts_removed", report.receipts_removed},
-                            {"damaged", report.damaged}, {"strangers", report.strangers}});
+    log::info("recovered", {{"stage", "start"},
+                            {"claimed", report.claimed_moves},
+                            {"published", report.published},
+                            {"outputs_dropped", report.outputs_dropped},
+                            {"quarantined", report.quarantine_moves},
+                            {"removed", report.payloads_removed},
+                            {"receipts_removed", report.receipts_removed},
+                            {"damaged", report.damaged},
+                            {"strangers", report.strangers}});
 }
 
 /// Everything between a good configuration and the end. The result is whether nothing waits.
@@ -106,7 +113,8 @@ int run(int argc, char** argv) {
     log::set_installation(config->fixed.installation.kind);
     if (options.check_config) {
         std::printf("%s is valid (%s installation %s)\n", options.config.c_str(),
-                    config->fixed.installation.kind == Installation::test ? "TEST" : "production", config->fixed.installation.name.c_str());
+                    config->fixed.installation.kind == Installation::test ? "TEST" : "production",
+                    config->fixed.installation.name.c_str());
         return 0;
     }
     harden_process();

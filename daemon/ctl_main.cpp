@@ -48,14 +48,17 @@ int show_error(const Ctl& ctl, const Error& error) {
 /// Every output says so when it comes from a test installation.
 void show(const Ctl& ctl, const ControlAnswer& answer, Printer print) {
     if (ctl.json) {
-        std::cout << Json{{"installation", answer.installation}, {"name", answer.name}, {"result", answer.result}}.dump() << "\n";
+        std::cout
+            << Json{{"installation", answer.installation}, {"name", answer.name}, {"result", answer.result}}.dump()
+            << "\n";
         return;
     }
     if (answer.installation != "production") std::cout << "TEST INSTALLATION " << answer.name << "\n";
     std::cout << print(answer.result);
 }
 
-Result<ControlAnswer> ask(const Ctl& ctl, std::string_view command, const std::optional<ControlBody>& body = std::nullopt) {
+Result<ControlAnswer> ask(const Ctl& ctl, std::string_view command,
+                          const std::optional<ControlBody>& body = std::nullopt) {
     TPF_TRY(const Path socket, socket_path(ctl));
     return ask_core(socket, command, ctl.args, body);
 }
@@ -70,8 +73,8 @@ int plain(const Ctl& ctl, std::string_view command, Printer print) {
 /// A line that is written over, when somebody looks.
 void show_progress(std::uint64_t sent, std::uint64_t size) {
     if (size < (std::uint64_t{16} << 20) || ::isatty(STDERR_FILENO) == 0) return;
-    std::fprintf(stderr, "\r%3u %% of %llu MiB%s", static_cast<unsigned>(sent * 100 / size), static_cast<unsigned long long>(size >> 20),
-                 sent == size ? "\n" : "");
+    std::fprintf(stderr, "\r%3u %% of %llu MiB%s", static_cast<unsigned>(sent * 100 / size),
+                 static_cast<unsigned long long>(size >> 20), sent == size ? "\n" : "");
 }
 
 Result<ControlAnswer> ask_with_file(const Ctl& ctl, std::string_view command, const std::string& name) {
@@ -136,10 +139,12 @@ int import_key(Ctl& ctl) {
 }
 
 CLI::Option* text(CLI::App* sub, Ctl& ctl, const std::string& option, const char* name, const char* help) {
-    return sub->add_option_function<std::string>(option, [&ctl, name](const std::string& v) { ctl.args[name] = v; }, help);
+    return sub->add_option_function<std::string>(
+        option, [&ctl, name](const std::string& v) { ctl.args[name] = v; }, help);
 }
 CLI::Option* number(CLI::App* sub, Ctl& ctl, const std::string& option, const char* name, const char* help) {
-    return sub->add_option_function<std::uint64_t>(option, [&ctl, name](std::uint64_t v) { ctl.args[name] = v; }, help);
+    return sub->add_option_function<std::uint64_t>(
+        option, [&ctl, name](std::uint64_t v) { ctl.args[name] = v; }, help);
 }
 CLI::App* verb(CLI::App& app, Ctl& ctl, const char* name, const char* help, std::function<int(Ctl&)> action) {
     CLI::App* sub = app.add_subcommand(name, help);
@@ -151,17 +156,22 @@ CLI::App* verb(CLI::App& app, Ctl& ctl, const char* name, const char* help, std:
 void add_queue(CLI::App& app, Ctl& ctl) {
     CLI::App* queue = app.add_subcommand("queue", "messages and their states");
     queue->require_subcommand(1)->fallthrough();
-    CLI::App* list = verb(*queue, ctl, "list", "messages, oldest first", [](Ctl& c) { return plain(c, "queue list", print_list); });
+    CLI::App* list =
+        verb(*queue, ctl, "list", "messages, oldest first", [](Ctl& c) { return plain(c, "queue list", print_list); });
     text(list, ctl, "--state", "state", "claimed, committed, delivered, quarantined, held, discarded or duplicate");
     text(list, ctl, "--sender", "sender", "KKKK-BB-OOOOOOOOO");
     number(list, ctl, "--limit", "limit", "how many (default 100)");
     number(list, ctl, "--offset", "offset", "how many to pass over");
-    list->add_flag_callback("--newest-first", [&ctl] { ctl.args["newest_first"] = true; }, "newest first");
-    CLI::App* show = verb(*queue, ctl, "show", "all that is known of one message", [](Ctl& c) { return plain(c, "queue show", print_message); });
-    CLI::App* retry = verb(*queue, ctl, "retry", "let a quarantined or held message try again", [](Ctl& c) { return plain(c, "queue retry", print_plain); });
+    list->add_flag_callback(
+        "--newest-first", [&ctl] { ctl.args["newest_first"] = true; }, "newest first");
+    CLI::App* show = verb(*queue, ctl, "show", "all that is known of one message",
+                          [](Ctl& c) { return plain(c, "queue show", print_message); });
+    CLI::App* retry = verb(*queue, ctl, "retry", "let a quarantined or held message try again",
+                           [](Ctl& c) { return plain(c, "queue retry", print_plain); });
     CLI::App* discard = verb(*queue, ctl, "discard", "give up a quarantined or held message; its bytes are removed",
                              [](Ctl& c) { return plain(c, "queue discard", print_plain); });
-    for (CLI::App* sub : {show, retry, discard}) text(sub, ctl, "id", "id", "spool id, its beginning, or MeldingsId")->required();
+    for (CLI::App* sub : {show, retry, discard})
+        text(sub, ctl, "id", "id", "spool id, its beginning, or MeldingsId")->required();
     for (CLI::App* sub : {retry, discard}) text(sub, ctl, "--reason", "reason", "why, for the audit log")->required();
 }
 
@@ -169,7 +179,8 @@ void add_keys(CLI::App& app, Ctl& ctl) {
     CLI::App* keys = app.add_subcommand("keys", "the key ring");
     keys->require_subcommand(1)->fallthrough();
     verb(*keys, ctl, "list", "all keys", [](Ctl& c) { return plain(c, "keys list", print_keys); });
-    CLI::App* generate = verb(*keys, ctl, "generate", "make a key", [](Ctl& c) { return plain(c, "keys generate", print_plain); });
+    CLI::App* generate =
+        verb(*keys, ctl, "generate", "make a key", [](Ctl& c) { return plain(c, "keys generate", print_plain); });
     text(generate, ctl, "--kind", "kind", "message, pseudonym or signing")->required();
     CLI::App* import = verb(*keys, ctl, "import", "take in a register's public key (PEM)", import_key);
     text(import, ctl, "--kind", "kind", "register (for persons' data) or receipt (for its signature)")->required();
@@ -185,7 +196,8 @@ void add_keys(CLI::App& app, Ctl& ctl) {
     number(generate, ctl, "--bits", "bits", "size of an RSA key (default 3072)");
     CLI::App* publish_sub = verb(*keys, ctl, "publish", "write the senders' key file", publish);
     publish_sub->add_option("--out", ctl.out, "file to write")->required();
-    CLI::App* signing = verb(*keys, ctl, "signing", "write the public half of the core's signing key, for the registers", signing_key);
+    CLI::App* signing =
+        verb(*keys, ctl, "signing", "write the public half of the core's signing key, for the registers", signing_key);
     signing->add_option("--out", ctl.out, "PEM file to write")->required();
     number(publish_sub, ctl, "--edition", "edition", "utgave, rising (default 1)");
 }
@@ -195,7 +207,8 @@ void add_local(CLI::App& app, Ctl& ctl) {
         std::cout << codes_markdown();
         return 0;
     });
-    codes->add_flag_callback("--markdown", [] {}, "as docs/codes.md has it (the only form)");
+    codes->add_flag_callback(
+        "--markdown", [] {}, "as docs/codes.md has it (the only form)");
     CLI::App* config = app.add_subcommand("config", "about the configuration");
     config->require_subcommand(1)->fallthrough();
     verb(*config, ctl, "sample", "a commented sample", [](Ctl&) {
@@ -211,12 +224,15 @@ void add_local(CLI::App& app, Ctl& ctl) {
 void add_audit(CLI::App& app, Ctl& ctl) {
     CLI::App* audit = app.add_subcommand("audit", "the log of all that was done");
     audit->require_subcommand(1)->fallthrough();
-    CLI::App* show = verb(*audit, ctl, "show", "entries, oldest first", [](Ctl& c) { return plain(c, "audit show", print_audit); });
+    CLI::App* show =
+        verb(*audit, ctl, "show", "entries, oldest first", [](Ctl& c) { return plain(c, "audit show", print_audit); });
     number(show, ctl, "--after", "after", "entries after this number");
     number(show, ctl, "--limit", "limit", "how many (default 100)");
     text(show, ctl, "--message", "message", "of one message");
-    show->add_flag_callback("--newest-first", [&ctl] { ctl.args["newest_first"] = true; }, "newest first");
-    verb(*audit, ctl, "verify", "recompute the whole log", [](Ctl& c) { return plain(c, "audit verify", print_plain); });
+    show->add_flag_callback(
+        "--newest-first", [&ctl] { ctl.args["newest_first"] = true; }, "newest first");
+    verb(*audit, ctl, "verify", "recompute the whole log",
+         [](Ctl& c) { return plain(c, "audit verify", print_plain); });
 }
 
 int run(int argc, char** argv) {
@@ -227,14 +243,16 @@ int run(int argc, char** argv) {
     app.add_option("--socket", ctl.socket, "the core's socket, instead");
     app.add_flag("--json", ctl.json, "print the answer as JSON");
     app.require_subcommand(1)->fallthrough();
-    verb(app, ctl, "status", "is it well, and if not, what to do", [](Ctl& c) { return plain(c, "status", print_status); });
+    verb(app, ctl, "status", "is it well, and if not, what to do",
+         [](Ctl& c) { return plain(c, "status", print_status); });
     CLI::App* check = verb(app, ctl, "check", "would this message pass? changes nothing", check_file);
     check->add_option("file", ctl.files, "encrypted message")->required()->expected(1);
     CLI::App* submit = verb(app, ctl, "submit", "hand over encrypted messages for a sender", submit_files);
     submit->add_option("file", ctl.files, "encrypted messages")->required();
     text(submit, ctl, "--sender", "sender", "who they are from, KKKK-BB-OOOOOOOOO")->required();
     text(submit, ctl, "--reason", "reason", "why by hand, for the audit log")->required();
-    CLI::App* receipt = verb(app, ctl, "receipt", "the sender's receipt as it stands now", [](Ctl& c) { return plain(c, "receipt", print_plain); });
+    CLI::App* receipt = verb(app, ctl, "receipt", "the sender's receipt as it stands now",
+                             [](Ctl& c) { return plain(c, "receipt", print_plain); });
     text(receipt, ctl, "id", "id", "spool id, its beginning, or MeldingsId")->required();
     add_queue(app, ctl);
     add_keys(app, ctl);

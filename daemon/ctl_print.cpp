@@ -9,7 +9,9 @@
 namespace tpf::daemon {
 namespace {
 
-std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+std::string text_of(const Json& value) {
+    return value.is_string() ? value.get<std::string>() : value.dump();
+}
 std::string field(const Json& json, const char* name, const char* fallback = "-") {
     const auto found = json.find(name);
     return found == json.end() ? std::string(fallback) : text_of(*found);
@@ -33,7 +35,8 @@ std::string size_text(std::uint64_t bytes) {
 
 std::string print_plain(const Json& result) {
     std::ostringstream out;
-    for (const auto& [name, value] : result.items()) out << std::left << std::setw(20) << (name + ":") << text_of(value) << "\n";
+    for (const auto& [name, value] : result.items())
+        out << std::left << std::setw(20) << (name + ":") << text_of(value) << "\n";
     return out.str();
 }
 
@@ -41,13 +44,15 @@ std::string print_status(const Json& result) {
     std::ostringstream out;
     out << "tpfd " << field(result, "version") << ", running since " << field(result, "since") << "\n\nmessages\n";
     out << "  " << std::left << std::setw(14) << "in the inbox" << field(result, "inbox") << "\n";
-    for (const auto& [state, count] : result["messages"].items()) out << "  " << std::left << std::setw(14) << state << count << "\n";
+    for (const auto& [state, count] : result["messages"].items())
+        out << "  " << std::left << std::setw(14) << state << count << "\n";
     if (result.contains("oldest_waiting")) out << "  oldest waiting since " << field(result, "oldest_waiting") << "\n";
     out << "\nregisters\n";
     if (result["registers"].empty()) out << "  nothing heard of tpf-forward yet: is it running?\n";
     for (const Json& reg : result["registers"]) {
         out << "  " << field(reg, "register") << ": " << field(reg, "state") << " since " << field(reg, "since");
-        if (reg.contains("code")) out << ", " << field(reg, "code") << " (" << field(reg, "attempts") << " attempts): " << field(reg, "hint");
+        if (reg.contains("code"))
+            out << ", " << field(reg, "code") << " (" << field(reg, "attempts") << " attempts): " << field(reg, "hint");
         out << "\n";
     }
     for (const Json& row : result["waiting"]) {
@@ -56,16 +61,20 @@ std::string print_status(const Json& result) {
     const Json& disk = result["disk"];
     out << "\ndisk       " << size_text(disk.value("free_bytes", std::uint64_t{0})) << " free, reserve "
         << size_text(disk.value("reserve_bytes", std::uint64_t{0})) << ", intake " << field(disk, "intake") << "\n";
-    if (!result["keys"].value("message_key", false)) out << "keys       no message key: messages wait; `tpfctl keys generate --kind message`\n";
-    if (!result["keys"].value("signing_key", false)) out << "keys       no signing key: messages wait; `tpfctl keys generate --kind signing`\n";
+    if (!result["keys"].value("message_key", false))
+        out << "keys       no message key: messages wait; `tpfctl keys generate --kind message`\n";
+    if (!result["keys"].value("signing_key", false))
+        out << "keys       no signing key: messages wait; `tpfctl keys generate --kind signing`\n";
     return out.str();
 }
 
 std::string print_check(const Json& result) {
     std::ostringstream out;
     if (result.value("would_pass", false)) {
-        out << "would pass: " << field(result, "persons") << " persons for " << field(result, "register") << ", message " << field(result, "name") << "\n";
-        if (result.contains("known_as")) out << "known already as " << field(result, "known_as") << ": " << field(result, "would_be") << "\n";
+        out << "would pass: " << field(result, "persons") << " persons for " << field(result, "register")
+            << ", message " << field(result, "name") << "\n";
+        if (result.contains("known_as"))
+            out << "known already as " << field(result, "known_as") << ": " << field(result, "would_be") << "\n";
     } else {
         const Json& error = result["error"];
         out << "would not pass: " << field(error, "text") << "\nhint: " << field(error, "hint") << "\n";
@@ -73,7 +82,8 @@ std::string print_check(const Json& result) {
     const auto marked = result.find("without_pseudonym");
     if (marked != result.end() && !marked->empty()) {
         out << marked->size() << " persons without a pseudonym:";
-        for (const Json& person : *marked) out << " " << field(person, "person") << " (" << field(person, "code") << ")";
+        for (const Json& person : *marked)
+            out << " " << field(person, "person") << " (" << field(person, "code") << ")";
         out << "\n";
     }
     return out.str();
@@ -81,11 +91,13 @@ std::string print_check(const Json& result) {
 
 std::string print_list(const Json& result) {
     std::ostringstream out;
-    out << std::left << std::setw(38) << "id" << std::setw(13) << "state" << std::setw(22) << "received" << std::setw(19) << "sender"
-        << std::setw(9) << "register" << std::setw(9) << "persons" << "why\n";
+    out << std::left << std::setw(38) << "id" << std::setw(13) << "state" << std::setw(22) << "received"
+        << std::setw(19) << "sender" << std::setw(9) << "register" << std::setw(9) << "persons"
+        << "why\n";
     for (const Json& row : result["messages"]) {
-        out << std::left << std::setw(38) << field(row, "id") << std::setw(13) << field(row, "state") << std::setw(22) << field(row, "received")
-            << std::setw(19) << field(row, "sender") << std::setw(9) << field(row, "register") << std::setw(9) << field(row, "persons");
+        out << std::left << std::setw(38) << field(row, "id") << std::setw(13) << field(row, "state") << std::setw(22)
+            << field(row, "received") << std::setw(19) << field(row, "sender") << std::setw(9) << field(row, "register")
+            << std::setw(9) << field(row, "persons");
         if (row.contains("waits_for")) {
             out << field(row["waits_for"], "code") << ": " << field(row["waits_for"], "reason");
         } else if (row.contains("code")) {
@@ -99,16 +111,20 @@ std::string print_list(const Json& result) {
     return out.str();
 }
 
-std::string print_message(const Json& result) { return print_plain(result); }
+std::string print_message(const Json& result) {
+    return print_plain(result);
+}
 
 std::string print_keys(const Json& result) {
     std::ostringstream out;
-    out << std::left << std::setw(20) << "id" << std::setw(11) << "kind" << std::setw(11) << "state" << std::setw(10) << "register"
-        << std::setw(9) << "version" << std::setw(12) << "from" << std::setw(12) << "to" << "check value\n";
+    out << std::left << std::setw(20) << "id" << std::setw(11) << "kind" << std::setw(11) << "state" << std::setw(10)
+        << "register" << std::setw(9) << "version" << std::setw(12) << "from" << std::setw(12) << "to"
+        << "check value\n";
     for (const Json& key : result["keys"]) {
-        out << std::left << std::setw(20) << field(key, "id") << std::setw(11) << field(key, "kind") << std::setw(11) << field(key, "state")
-            << std::setw(10) << field(key, "register") << std::setw(9) << field(key, "version") << std::setw(12) << field(key, "valid_from")
-            << std::setw(12) << field(key, "valid_to") << field(key, "check_value") << "\n";
+        out << std::left << std::setw(20) << field(key, "id") << std::setw(11) << field(key, "kind") << std::setw(11)
+            << field(key, "state") << std::setw(10) << field(key, "register") << std::setw(9) << field(key, "version")
+            << std::setw(12) << field(key, "valid_from") << std::setw(12) << field(key, "valid_to")
+            << field(key, "check_value") << "\n";
     }
     return out.str();
 }
@@ -116,7 +132,8 @@ std::string print_keys(const Json& result) {
 std::string print_audit(const Json& result) {
     std::ostringstream out;
     for (const Json& entry : result["entries"]) {
-        out << field(entry, "seq") << " " << field(entry, "time") << " " << field(entry, "kind") << " by " << field(entry, "actor");
+        out << field(entry, "seq") << " " << field(entry, "time") << " " << field(entry, "kind") << " by "
+            << field(entry, "actor");
         if (entry.contains("message")) out << " message " << field(entry, "message");
         for (const auto& [name, value] : entry["fields"].items()) out << " " << name << "=" << text_of(value);
         out << "\n";
@@ -127,13 +144,19 @@ std::string print_audit(const Json& result) {
 std::string codes_markdown() {
     std::ostringstream out;
     out << "# Catalogue of codes\n\n"
-           "Written by `tpfctl codes --markdown` from the table in `base/codes.inc`; a test compares the two. Codes are stable: they are in\n"
-           "the journal, in receipts and in logs, and are never reused for something else. *Disposition* says what the service does:\n"
-           "`retry` waits and tries again, `quarantine` keeps the encrypted bytes for an operator, `stop` ends the process. *Final*: the\n"
-           "same bytes can never pass, the sender's receipt says `avvist`. *AppRec*: status and error code (OID 2.16.578.1.12.4.1.1.8221).\n\n"
-           "| code | disposition | final | AppRec | cause | remedy | text to the sender |\n|---|---|---|---|---|---|---|\n";
+           "Written by `tpfctl codes --markdown` from the table in `base/codes.inc`; a test compares the two. Codes "
+           "are stable: they are in\n"
+           "the journal, in receipts and in logs, and are never reused for something else. *Disposition* says what the "
+           "service does:\n"
+           "`retry` waits and tries again, `quarantine` keeps the encrypted bytes for an operator, `stop` ends the "
+           "process. *Final*: the\n"
+           "same bytes can never pass, the sender's receipt says `avvist`. *AppRec*: status and error code (OID "
+           "2.16.578.1.12.4.1.1.8221).\n\n"
+           "| code | disposition | final | AppRec | cause | remedy | text to the sender "
+           "|\n|---|---|---|---|---|---|---|\n";
     for (const CodeInfo& code : all_codes()) {
-        out << "| `" << code.name << "` | " << to_string(code.disposition) << " | " << (code.final_ ? "yes" : "no") << " | ";
+        out << "| `" << code.name << "` | " << to_string(code.disposition) << " | " << (code.final_ ? "yes" : "no")
+            << " | ";
         if (code.apprec_status != 0) out << code.apprec_status << " " << code.apprec_error;
         out << " | " << code.cause << " | " << code.remedy << " | " << code.sender << " |\n";
     }

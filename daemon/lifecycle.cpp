@@ -30,7 +30,8 @@ void Lifecycle::fatal(const Error& error) {
         if (fatal_) return;
         fatal_ = error;
     }
-    log::error("stopping: the process must not go on", {{"code", error.name()}, {"error", error.text()}, {"hint", error.hint()}});
+    log::error("stopping: the process must not go on",
+               {{"code", error.name()}, {"error", error.text()}, {"hint", error.hint()}});
     cut_short();
 }
 

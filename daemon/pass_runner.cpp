@@ -125,7 +125,8 @@ class ThreadedSource {
 /// Feeds the pass until its first error; a fault of the message does not end the reading, so that the digest is of all.
 class Feeding {
   public:
-    Feeding(pseudonym::Pass& pass, PassRun& run, const Lifecycle& lifecycle) : pass_(pass), run_(run), lifecycle_(lifecycle) {}
+    Feeding(pseudonym::Pass& pass, PassRun& run, const Lifecycle& lifecycle)
+        : pass_(pass), run_(run), lifecycle_(lifecycle) {}
     /// An error ends the reading.
     [[nodiscard]] Status take(ByteView block) {
         if (lifecycle_.cut()) return fail(Code::unavailable, "the service is stopping");

@@ -18,7 +18,7 @@ struct PassFiles {
 
 struct PassRun {
     Result<pseudonym::PassReport> report;
-    Digest input_digest{};        ///< of all of the input, also after a fault of the message
+    Digest input_digest{};  ///< of all of the input, also after a fault of the message
     std::uint64_t input_bytes = 0;
     Digest output_digest{};
     std::uint64_t output_bytes = 0;

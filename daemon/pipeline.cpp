@@ -14,7 +14,9 @@ namespace {
 
 using queue::MessageRow;
 
-AuditEntry entry_for(AuditKind kind, const SpoolId& id) { return AuditEntry(kind, kServiceActor).message(id); }
+AuditEntry entry_for(AuditKind kind, const SpoolId& id) {
+    return AuditEntry(kind, kServiceActor).message(id);
+}
 
 /// A user's uid: its name, or its decimal number.
 std::optional<uid_t> uid_of(const std::string& user) {
@@ -29,7 +31,8 @@ std::optional<uid_t> uid_of(const std::string& user) {
 std::vector<queue::MarkedPerson> marked_persons(const std::vector<pseudonym::Marked>& marked) {
     std::vector<queue::MarkedPerson> out;
     out.reserve(marked.size());
-    for (const auto& person : marked) out.push_back({person.position, std::string(pseudonym::apprec_code(person.fault))});
+    for (const auto& person : marked)
+        out.push_back({person.position, std::string(pseudonym::apprec_code(person.fault))});
     return out;
 }
 
@@ -40,7 +43,9 @@ std::string versions_text(const std::vector<unsigned>& versions) {
 }
 
 /// How a message fares that a file's trouble kept: its record no longer fits what lies there.
-bool is_record_trouble(const Error& error) { return error.code() == Code::record_form || error.code() == Code::record_damaged; }
+bool is_record_trouble(const Error& error) {
+    return error.code() == Code::record_form || error.code() == Code::record_damaged;
+}
 
 }  // namespace
 
@@ -51,7 +56,8 @@ Result<std::string> source_of(const conf::Config& config, const queue::KildeReco
         if (drop || record.source == kOperatorSource) return record.source;
     }
     for (const auto& [name, source] : config.fixed.sources) {
-        if (source.kind == conf::SourceKind::folder && name == record.source && uid_of(source.user) == owner) return name;
+        if (source.kind == conf::SourceKind::folder && name == record.source && uid_of(source.user) == owner)
+            return name;
     }
     return fail(Code::record_form, "the files' owner is not the source that the record names");
 }
@@ -73,12 +79,14 @@ Result<std::optional<MessageRow>> Pipeline::claim(const SpoolId& id) {
         return known;
     }
     auto entry = core_.spool.read_inbox(id);
-    auto source = entry ? source_of(core_.config, entry.value().kilde, entry.value().owner) : Result<std::string>(fail(Code::internal));
+    auto source = entry ? source_of(core_.config, entry.value().kilde, entry.value().owner)
+                        : Result<std::string>(fail(Code::internal));
     if (!entry || !source) {
         const Error error = entry ? source.error() : entry.error();
         if (error.disposition() == Disposition::stop && error.code() != Code::not_found) return fail(error);
         if (!is_record_trouble(error)) {
-            log::warning("inbox entry cannot be read", {{"message", id}, {"code", error.name()}, {"error", error.text()}});
+            log::warning("inbox entry cannot be read",
+                         {{"message", id}, {"code", error.name()}, {"error", error.text()}});
             return std::optional<MessageRow>();
         }
         TPF_TRY(claim_damaged(id, error));
@@ -87,10 +95,12 @@ Result<std::optional<MessageRow>> Pipeline::claim(const SpoolId& id) {
     const queue::KildeRecord& kilde = entry.value().kilde;
     TPF_TRY(const auto quarantined, core_.journal.usage(queue::State::quarantined, kilde.sender));
     if (quarantined.bytes > core_.config.reloadable.limits.quarantine_bytes_per_sender) {
-        log::warning("the sender's quarantine is full: its messages wait", {{"message", id}, {"code", info(Code::quota).name}});
+        log::warning("the sender's quarantine is full: its messages wait",
+                     {{"message", id}, {"code", info(Code::quota).name}});
         return std::optional<MessageRow>();
     }
-    const queue::Claim claim{id, source.value(), kilde.sender, kilde.received, kilde.size, conf::pinned_json(core_.config)};
+    const queue::Claim claim{
+        id, source.value(), kilde.sender, kilde.received, kilde.size, conf::pinned_json(core_.config)};
     AuditEntry audit = entry_for(AuditKind::received, id);
     audit.with("source", claim.source).with("bytes", claim.size).with("kilde_sha256", kilde.sha256);
     if (kilde.sender) audit.with("sender", kilde.sender->str());
@@ -98,16 +108,23 @@ Result<std::optional<MessageRow>> Pipeline::claim(const SpoolId& id) {
     TPF_TRY(const auto outcome, core_.journal.claim(claim, audit));
     static_cast<void>(outcome);
     TPF_TRY(core_.spool.claim(id));
-    log::info("received", {{"stage", "claim"}, {"message", id}, {"source", claim.source}, {"sender", kilde.sender ? kilde.sender->str() : "-"}, {"bytes", claim.size}});
+    log::info("received", {{"stage", "claim"},
+                           {"message", id},
+                           {"source", claim.source},
+                           {"sender", kilde.sender ? kilde.sender->str() : "-"},
+                           {"bytes", claim.size}});
     return core_.journal.find(id);
 }
 
 /// An entry whose record is worth nothing is claimed too, under what can be seen of it, and goes to quarantine.
 Status Pipeline::claim_damaged(const SpoolId& id, const Error& why) {
     TPF_TRY(const FileInfo look, core_.spool.look(id));
-    const queue::Claim claim{id, kUnknownSource, std::nullopt, core_.clock.utc(), look.size, conf::pinned_json(core_.config)};
+    const queue::Claim claim{
+        id, kUnknownSource, std::nullopt, core_.clock.utc(), look.size, conf::pinned_json(core_.config)};
     AuditEntry received = entry_for(AuditKind::received, id);
-    received.with("source", kUnknownSource).with("owner_uid", static_cast<std::uint64_t>(look.owner)).with("bytes", look.size);
+    received.with("source", kUnknownSource)
+        .with("owner_uid", static_cast<std::uint64_t>(look.owner))
+        .with("bytes", look.size);
     TPF_TRY(const auto outcome, core_.journal.claim(claim, received));
     static_cast<void>(outcome);
     MessageRow row(id);
@@ -147,14 +164,16 @@ Result<bool> Pipeline::answer_known_bytes(const MessageRow& row, const pseudonym
         digest.update(ByteView(block.data(), size));
     }
     const std::string sha256 = hex(digest.finish());
-    if (sha256 != entry.kilde.sha256) return fail(Code::record_damaged, "innsending.xml does not have the digest of its record");
+    if (sha256 != entry.kilde.sha256)
+        return fail(Code::record_damaged, "innsending.xml does not have the digest of its record");
     TPF_TRY(const auto original, core_.journal.find_by_input_digest(sha256, row.sender));
     if (!original || original->id == row.id) return false;
     AuditEntry audit = entry_for(AuditKind::duplicate, row.id);
     audit.with("input_sha256", sha256);
     TPF_TRY(core_.journal.mark_duplicate(row.id, original->id, sha256, audit));
     TPF_TRY(core_.spool.remove_payloads(row.id));
-    log::info("same bytes as before: answered from the journal", {{"stage", "duplicate"}, {"message", row.id}, {"of", original->id}});
+    log::info("same bytes as before: answered from the journal",
+              {{"stage", "duplicate"}, {"message", row.id}, {"of", original->id}});
     return true;
 }
 
@@ -196,15 +215,28 @@ Result<Pipeline::Outcome> Pipeline::commit(const MessageRow& row, const PassRun&
     const queue::PostRecord post{row.id, name, report.header.reg, run.output_bytes, output_sha256, signature.value()};
     if (const Status sealed = output.seal(post); !sealed) return failed(row, sealed.error(), &run);
 
-    const queue::PassResult result{name, report.header.reg, std::string(pseudonym::to_string(report.header.meldingstype)),
-                                   format_utc(report.created), format_date(report.period_from), format_date(report.period_to),
-                                   report.persons, marked_persons(report.marked), hex(run.input_digest), output_sha256,
-                                   run.output_bytes, signature.value()};
+    const queue::PassResult result{name,
+                                   report.header.reg,
+                                   std::string(pseudonym::to_string(report.header.meldingstype)),
+                                   format_utc(report.created),
+                                   format_date(report.period_from),
+                                   format_date(report.period_to),
+                                   report.persons,
+                                   marked_persons(report.marked),
+                                   hex(run.input_digest),
+                                   output_sha256,
+                                   run.output_bytes,
+                                   signature.value()};
     AuditEntry committed = entry_for(AuditKind::pseudonymised, row.id);
-    committed.with("name", name.str()).with("register", report.header.reg.str())
-        .with("pseudonym_versions", versions_text(report.key_versions)).with("message_key", run.key_id->str())
-        .with("persons", report.persons).with("without_pseudonym", static_cast<std::uint64_t>(report.marked.size()))
-        .with("input_sha256", result.input_sha256).with("output_sha256", output_sha256).with("output_bytes", run.output_bytes);
+    committed.with("name", name.str())
+        .with("register", report.header.reg.str())
+        .with("pseudonym_versions", versions_text(report.key_versions))
+        .with("message_key", run.key_id->str())
+        .with("persons", report.persons)
+        .with("without_pseudonym", static_cast<std::uint64_t>(report.marked.size()))
+        .with("input_sha256", result.input_sha256)
+        .with("output_sha256", output_sha256)
+        .with("output_bytes", run.output_bytes);
     AuditEntry duplicate = entry_for(AuditKind::duplicate, row.id);
     duplicate.with("name", name.str()).with("input_sha256", result.input_sha256);
     AuditEntry held = entry_for(AuditKind::held, row.id);
@@ -222,19 +254,25 @@ Result<Pipeline::Outcome> Pipeline::settle(const MessageRow& row, const queue::P
     switch (outcome.kind) {
         case queue::PassOutcome::Kind::committed: {
             TPF_TRY(core_.spool.publish(row.id));
-            log::info("pseudonymised", {{"stage", "commit"}, {"message", row.id}, {"sender", result.name.avsender.str()},
-                                        {"register", result.to.str()}, {"persons", result.persons}, {"bytes", result.output_size}});
+            log::info("pseudonymised", {{"stage", "commit"},
+                                        {"message", row.id},
+                                        {"sender", result.name.avsender.str()},
+                                        {"register", result.to.str()},
+                                        {"persons", result.persons},
+                                        {"bytes", result.output_size}});
             return Outcome::done;
         }
         case queue::PassOutcome::Kind::duplicate: {
             TPF_TRY(core_.spool.drop_output(row.id));
             TPF_TRY(core_.spool.remove_payloads(row.id));
-            log::info("same message as before: answered from the journal", {{"stage", "duplicate"}, {"message", row.id}});
+            log::info("same message as before: answered from the journal",
+                      {{"stage", "duplicate"}, {"message", row.id}});
             return Outcome::done;
         }
         case queue::PassOutcome::Kind::held: {
             TPF_TRY(core_.spool.quarantine(row.id));
-            log::warning("held: the sender is over its persons per day", {{"stage", "hold"}, {"message", row.id}, {"sender", result.name.avsender.str()}});
+            log::warning("held: the sender is over its persons per day",
+                         {{"stage", "hold"}, {"message", row.id}, {"sender", result.name.avsender.str()}});
             return Outcome::done;
         }
         case queue::PassOutcome::Kind::conflict: {
@@ -247,12 +285,14 @@ Result<Pipeline::Outcome> Pipeline::settle(const MessageRow& row, const queue::P
 
 Result<Pipeline::Outcome> Pipeline::failed(const MessageRow& row, const Error& error, const PassRun* run) {
     switch (error.disposition()) {
-        case Disposition::stop: return fail(error);
+        case Disposition::stop:
+            return fail(error);
         case Disposition::quarantine: {
             TPF_TRY(quarantine(row, error, run));
             return Outcome::done;
         }
-        case Disposition::retry: break;
+        case Disposition::retry:
+            break;
     }
     if (error.code() == Code::unavailable) return Outcome::later;
     AuditEntry audit = entry_for(AuditKind::claimed, row.id);
@@ -260,7 +300,11 @@ Result<Pipeline::Outcome> Pipeline::failed(const MessageRow& row, const Error& e
     const Status noted = core_.journal.note_attempt(row.id, error.code(), error.detail(), audit);
     // With a full disk not even that can be written; the message waits all the same.
     if (!noted && noted.error().disposition() == Disposition::stop) return fail(noted.error());
-    log::warning("waits", {{"stage", "pass"}, {"message", row.id}, {"code", error.name()}, {"error", error.text()}, {"hint", error.hint()}});
+    log::warning("waits", {{"stage", "pass"},
+                           {"message", row.id},
+                           {"code", error.name()},
+                           {"error", error.text()},
+                           {"hint", error.hint()}});
     return Outcome::later;
 }
 
@@ -282,7 +326,11 @@ Status Pipeline::quarantine(const MessageRow& row, const Error& error, const Pas
     }
     TPF_TRY(core_.journal.quarantine(row.id, why, audit));
     TPF_TRY(core_.spool.quarantine(row.id));
-    log::warning("quarantined", {{"stage", "quarantine"}, {"message", row.id}, {"code", error.name()}, {"error", why.reason}, {"hint", error.hint()}});
+    log::warning("quarantined", {{"stage", "quarantine"},
+                                 {"message", row.id},
+                                 {"code", error.name()},
+                                 {"error", why.reason},
+                                 {"hint", error.hint()}});
     return ok();
 }
 

@@ -32,7 +32,8 @@ class Pipeline {
                                          const queue::PassOutcome& outcome, const PassRun& run);
     [[nodiscard]] Result<Outcome> failed(const queue::MessageRow& row, const Error& error, const PassRun* run);
     [[nodiscard]] Status quarantine(const queue::MessageRow& row, const Error& error, const PassRun* run);
-    [[nodiscard]] Result<std::string> sign(const MessageName& name, const RegisterName& reg, const std::string& sha256) const;
+    [[nodiscard]] Result<std::string> sign(const MessageName& name, const RegisterName& reg,
+                                           const std::string& sha256) const;
 
     Core& core_;
 };

@@ -71,7 +71,9 @@ void print_error(const Error& error) {
     if (!hint.empty()) std::fprintf(stderr, "hint: %s\n", hint.c_str());
 }
 
-void notify_systemd(const char* state) { ::sd_notify(0, state); }
+void notify_systemd(const char* state) {
+    ::sd_notify(0, state);
+}
 
 Result<crypto::SecretBytes> read_passphrase(std::optional<int> fd) {
     if (fd) return read_secret(*fd);

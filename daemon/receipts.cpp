@@ -53,11 +53,16 @@ Status Receipts::judge(const MessageRow& row, const SvarRecord& svar) {
     if (svar.trouble) return digest_doubted(row, svar);
     switch (svar.http_status) {
         case 200:
-        case 201: return delivered(row, svar);
-        case 422: return refused(row, svar);
-        case 409: return quarantine(row, Code::register_conflict, "the register answered 409", std::nullopt);
-        case 400: return digest_doubted(row, svar);
-        default: return not_a_receipt(row, "an answer of another kind");
+        case 201:
+            return delivered(row, svar);
+        case 422:
+            return refused(row, svar);
+        case 409:
+            return quarantine(row, Code::register_conflict, "the register answered 409", std::nullopt);
+        case 400:
+            return digest_doubted(row, svar);
+        default:
+            return not_a_receipt(row, "an answer of another kind");
     }
 }
 
@@ -68,7 +73,9 @@ Status Receipts::delivered(const MessageRow& row, const SvarRecord& svar) {
     AuditEntry entry = entry_for(AuditKind::delivered, row);
     entry.with("kvittering", *svar.kvittering).with("mottatt", *svar.mottatt).with("output_sha256", *row.output_sha256);
     TPF_TRY(core_.journal.delivered(row.id, {*svar.kvittering, *svar.mottatt}, entry));
-    log::info("delivered", {{"stage", "deliver"}, {"message", row.id}, {"register", row.to->str()}, {"kvittering", *svar.kvittering}});
+    log::info(
+        "delivered",
+        {{"stage", "deliver"}, {"message", row.id}, {"register", row.to->str()}, {"kvittering", *svar.kvittering}});
     if (core_.config.reloadable.retention.delivered_days.count() == 0) return remove_payloads(row.id);
     return core_.spool.withdraw(row.id);
 }
@@ -87,27 +94,34 @@ Status Receipts::digest_doubted(const MessageRow& row, const SvarRecord&) {
         return fail(intact.error());
     }
     if (!intact || !intact.value()) {
-        return quarantine(row, Code::record_damaged, "melding.xml does not have the digest that was committed", std::nullopt);
+        return quarantine(row, Code::record_damaged, "melding.xml does not have the digest that was committed",
+                          std::nullopt);
     }
     if (row.attempt_code == Code::register_digest) {
-        return quarantine(row, Code::register_digest, "twice a digest mismatch, while the file here is whole", std::nullopt);
+        return quarantine(row, Code::register_digest, "twice a digest mismatch, while the file here is whole",
+                          std::nullopt);
     }
     AuditEntry entry = entry_for(AuditKind::receipt_refused, row);
     entry.with("code", info(Code::register_digest).name);
-    return core_.journal.note_attempt(row.id, Code::register_digest, "a digest mismatch was reported; the file here is whole", entry);
+    return core_.journal.note_attempt(row.id, Code::register_digest,
+                                      "a digest mismatch was reported; the file here is whole", entry);
 }
 
 /// Not believed: the message stays committed, and is sent again.
 Status Receipts::not_a_receipt(const MessageRow& row, const char* why) {
-    log::error("ALARM: an answer that is no receipt",
-               {{"stage", "receipt"}, {"message", row.id}, {"register", row.to->str()},
-                {"code", info(Code::receipt_invalid).name}, {"error", why}, {"hint", info(Code::receipt_invalid).remedy}});
+    log::error("ALARM: an answer that is no receipt", {{"stage", "receipt"},
+                                                       {"message", row.id},
+                                                       {"register", row.to->str()},
+                                                       {"code", info(Code::receipt_invalid).name},
+                                                       {"error", why},
+                                                       {"hint", info(Code::receipt_invalid).remedy}});
     AuditEntry entry = entry_for(AuditKind::receipt_refused, row);
     entry.with("code", info(Code::receipt_invalid).name).with("reason", why);
     return core_.journal.note_attempt(row.id, Code::receipt_invalid, why, entry);
 }
 
-Status Receipts::quarantine(const MessageRow& row, Code code, const std::string& reason, const std::optional<std::string>& kode) {
+Status Receipts::quarantine(const MessageRow& row, Code code, const std::string& reason,
+                            const std::optional<std::string>& kode) {
     AuditEntry entry = entry_for(AuditKind::quarantined, row);
     entry.with("code", info(code).name).with("reason", reason);
     queue::Quarantine why;
@@ -115,7 +129,11 @@ Status Receipts::quarantine(const MessageRow& row, Code code, const std::string&
     why.reason = reason;
     why.register_kode = kode;
     TPF_TRY(core_.journal.quarantine(row.id, why, entry));
-    log::warning("quarantined", {{"stage", "receipt"}, {"message", row.id}, {"code", info(code).name}, {"error", reason}, {"hint", info(code).remedy}});
+    log::warning("quarantined", {{"stage", "receipt"},
+                                 {"message", row.id},
+                                 {"code", info(code).name},
+                                 {"error", reason},
+                                 {"hint", info(code).remedy}});
     return core_.spool.quarantine(row.id);
 }
 
@@ -155,7 +173,8 @@ Status Receipts::write_answer(const MessageRow& row) {
     AuditEntry entry = entry_for(AuditKind::answered, row);
     entry.with("kvittering_to", row.source);
     if (row.source != kUnknownSource) {
-        TPF_TRY(core_.spool.write_kvittering(row.source, row.id, queue::kvittering_json(row, original ? &*original : nullptr)));
+        TPF_TRY(core_.spool.write_kvittering(row.source, row.id,
+                                             queue::kvittering_json(row, original ? &*original : nullptr)));
     }
     return core_.journal.answered(row.id, row.revision, entry);
 }
@@ -166,7 +185,8 @@ Result<std::size_t> Receipts::write_answers(std::size_t limit) {
         const Status written = write_answer(row);
         if (written) continue;
         if (written.error().disposition() == Disposition::stop) return fail(written.error());
-        log::warning("kvittering could not be written", {{"message", row.id}, {"code", written.error().name()}, {"error", written.error().text()}});
+        log::warning("kvittering could not be written",
+                     {{"message", row.id}, {"code", written.error().name()}, {"error", written.error().text()}});
         return std::size_t{0};
     }
     return rows.size();

@@ -23,7 +23,9 @@ class SocketFile final : public File {
         }
         return done;
     }
-    Status write(std::span<const std::uint8_t>) override { return fail(Code::internal, "a request cannot be written to"); }
+    Status write(std::span<const std::uint8_t>) override {
+        return fail(Code::internal, "a request cannot be written to");
+    }
     Status sync() override { return fail(Code::internal, "a request cannot be synced"); }
     void start_writeback() noexcept override {}
     Status seek(std::uint64_t) override { return fail(Code::internal, "a request cannot be rewound"); }

@@ -38,7 +38,8 @@ void WorkerPool::clear() {
 
 /// The next job that may run; false: the pool ends.
 bool WorkerPool::take(std::unique_lock<std::mutex>& lock, Job& job, Size& size) {
-    work_.wait(lock, [&] { return ending_ || !small_.empty() || (!large_.empty() && large_running_ < large_at_once_); });
+    work_.wait(lock,
+               [&] { return ending_ || !small_.empty() || (!large_.empty() && large_running_ < large_at_once_); });
     if (ending_) return false;
     const bool large = !large_.empty() && large_running_ < large_at_once_;
     auto& queue = large ? large_ : small_;

@@ -1,7 +1,7 @@
 #pragma once
 // Threads that work on messages. There are more of them than cores, since a small message spends much of its time
-// waiting for the disk and shares its flushes with the others; how many passes of large messages run at once is bounded,
-// so that big messages never starve small ones.
+// waiting for the disk and shares its flushes with the others; how many passes of large messages run at once is
+// bounded, so that big messages never starve small ones.
 
 #include <condition_variable>
 #include <deque>

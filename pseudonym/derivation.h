@@ -14,8 +14,8 @@ namespace tpf::pseudonym {
 class PseudonymDeriver {
   public:
     PseudonymDeriver(crypto::HmacSha256 mac, unsigned version, std::string_view domain);
-    /// Appends "<version>-<32 characters>" to `out`. An H-nummer means nothing outside the enterprise that issued it, so
-    /// the sender's Organisasjonsnummer goes into its pseudonym.
+    /// Appends "<version>-<32 characters>" to `out`. An H-nummer means nothing outside the enterprise that issued it,
+    /// so the sender's Organisasjonsnummer goes into its pseudonym.
     void append(const IdentityNumber& number, std::string_view organisasjonsnummer, std::string& out);
     [[nodiscard]] unsigned version() const noexcept { return version_; }
 

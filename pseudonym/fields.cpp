@@ -9,7 +9,9 @@
 namespace tpf::pseudonym {
 namespace {
 
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+bool is_digit(char c) noexcept {
+    return c >= '0' && c <= '9';
+}
 
 bool has_long_digit_run(std::string_view value) noexcept {
     std::size_t run = 0;
@@ -35,12 +37,14 @@ Result<std::size_t> count_characters(std::string_view value, const char* field) 
 Status check_free_text(std::string_view value, const char* field, std::size_t max) {
     TPF_TRY(const std::size_t count, count_characters(value, field));
     if (count == 0 || count > max) {
-        return fail(Code::field_form, std::string(field) + " does not have 1 to " + std::to_string(max) + " characters");
+        return fail(Code::field_form,
+                    std::string(field) + " does not have 1 to " + std::to_string(max) + " characters");
     }
     if (holds_identity_number(value)) {
         return fail(Code::identity_leak, "something like an identity number in " + std::string(field));
     }
-    if (has_long_digit_run(value)) return fail(Code::field_form, std::string(field) + " has a run of 11 or more digits");
+    if (has_long_digit_run(value))
+        return fail(Code::field_form, std::string(field) + " has a run of 11 or more digits");
     return ok();
 }
 
@@ -52,7 +56,9 @@ Result<Meldingstype> parse_meldingstype(std::string_view value) {
     return fail(Code::field_form, "Meldingstype is neither IPLOS nor KPR");
 }
 
-std::string_view to_string(Meldingstype type) noexcept { return type == Meldingstype::iplos ? "IPLOS" : "KPR"; }
+std::string_view to_string(Meldingstype type) noexcept {
+    return type == Meldingstype::iplos ? "IPLOS" : "KPR";
+}
 
 Status check_epost(std::string_view value) {
     TPF_TRY(check_free_text(value, "Epost", 254));
@@ -63,7 +69,9 @@ Status check_epost(std::string_view value) {
     return ok();
 }
 
-Status check_navn(std::string_view value) { return check_free_text(value, "Navn", 200); }
+Status check_navn(std::string_view value) {
+    return check_free_text(value, "Navn", 200);
+}
 
 Result<std::string> parse_mobiltelefon(std::string_view value) {
     std::string digits;
@@ -88,8 +96,10 @@ Result<std::uint64_t> parse_antall(std::string_view value) {
     const bool form = !value.empty() && value.size() <= 8 && std::all_of(value.begin(), value.end(), is_digit) &&
                       (value.size() == 1 || value.front() != '0');
     std::uint64_t number = 0;
-    for (const char c : value.substr(0, form ? value.size() : 0)) number = number * 10 + static_cast<std::uint64_t>(c - '0');
-    if (!form || number > kMaxPersons) return fail(Code::field_form, "AntallPersoner is not a number from 0 to 10000000");
+    for (const char c : value.substr(0, form ? value.size() : 0))
+        number = number * 10 + static_cast<std::uint64_t>(c - '0');
+    if (!form || number > kMaxPersons)
+        return fail(Code::field_form, "AntallPersoner is not a number from 0 to 10000000");
     return number;
 }
 
@@ -103,8 +113,12 @@ Result<bool> HeaderFields::take(int id, std::string_view value) {
             TPF_TRY(meldingstype_, parse_meldingstype(value));
             return true;
         }
-        case Field::kommunenummer: kommunenummer_ = value; return true;
-        case Field::bydelsnummer: bydelsnummer_ = value; return true;
+        case Field::kommunenummer:
+            kommunenummer_ = value;
+            return true;
+        case Field::bydelsnummer:
+            bydelsnummer_ = value;
+            return true;
         case Field::organisasjonsnummer: {
             TPF_TRY(avsender_, Avsender::create(kommunenummer_, bydelsnummer_, value));
             return true;
@@ -113,7 +127,8 @@ Result<bool> HeaderFields::take(int id, std::string_view value) {
             TPF_TRY(reg_, RegisterName::parse(value));
             return true;
         }
-        default: return false;
+        default:
+            return false;
     }
 }
 

@@ -1,7 +1,7 @@
 #pragma once
-// The grammars of a message's values (formats.md § 0) that base/types.h does not hold, for whoever writes or reads them.
-// `value` is trimmed already. Errors are Code::field_form (Code::identity_leak where an identity number was found), and
-// never hold the value.
+// The grammars of a message's values (formats.md § 0) that base/types.h does not hold, for whoever writes or reads
+// them. `value` is trimmed already. Errors are Code::field_form (Code::identity_leak where an identity number was
+// found), and never hold the value.
 
 #include <cstdint>
 #include <optional>

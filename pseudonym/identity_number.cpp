@@ -7,7 +7,9 @@
 namespace tpf::pseudonym {
 namespace {
 
-bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+bool is_digit(char c) noexcept {
+    return c >= '0' && c <= '9';
+}
 
 using Digits = std::array<int, 11>;
 
@@ -84,12 +86,18 @@ Readings read_number(std::string_view text, bool rule_2032) noexcept {
 
 bool NumberRules::takes(NumberKind kind) const noexcept {
     switch (kind) {
-        case NumberKind::fodselsnummer: return fodselsnummer;
-        case NumberKind::d_nummer: return d_nummer;
-        case NumberKind::h_nummer: return h_nummer;
-        case NumberKind::fh_nummer: return fh_nummer;
-        case NumberKind::duf_nummer: return duf_nummer;
-        case NumberKind::npid: return npid;
+        case NumberKind::fodselsnummer:
+            return fodselsnummer;
+        case NumberKind::d_nummer:
+            return d_nummer;
+        case NumberKind::h_nummer:
+            return h_nummer;
+        case NumberKind::fh_nummer:
+            return fh_nummer;
+        case NumberKind::duf_nummer:
+            return duf_nummer;
+        case NumberKind::npid:
+            return npid;
     }
     return false;
 }

@@ -2,8 +2,8 @@
 // Norwegian identity numbers: which kinds there are, which are valid under the rules in force (domain.md, "Identity
 // numbers"). A number is a type that cannot be printed: there is no conversion to text, and operator<< is deleted.
 //
-// Sources: Skatteetaten, folkeregister documentation (fødselsnummer, D-nummer, synthetic month + 80, "nytt fødselsnummer
-// 2032"); kodeverk 8116/9032 (H-nummer, FH-nummer, DUF-nummer); NAV (NPID month + 20, synthetic + 60).
+// Sources: Skatteetaten, folkeregister documentation (fødselsnummer, D-nummer, synthetic month + 80, "nytt
+// fødselsnummer 2032"); kodeverk 8116/9032 (H-nummer, FH-nummer, DUF-nummer); NAV (NPID month + 20, synthetic + 60).
 
 #include <array>
 #include <iosfwd>

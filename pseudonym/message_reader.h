@@ -1,6 +1,7 @@
 #pragma once
 // Reads a pseudonymised message (formats.md § 3) from a stream, strictly, in constant memory: for the register, which
-// refuses what is not well-formed or holds anything like an identity number outside sealed data, and for its decryption.
+// refuses what is not well-formed or holds anything like an identity number outside sealed data, and for its
+// decryption.
 
 #include <functional>
 #include <memory>
@@ -26,9 +27,9 @@ struct PseudonymisedHeader {
 };
 
 struct PseudonymisedPerson {
-    std::uint64_t position = 0;            ///< from 1
-    std::vector<std::string> pseudonyms;   ///< one per key version, or none and
-    std::string fault;                     ///< "E30" or "E31"
+    std::uint64_t position = 0;           ///< from 1
+    std::vector<std::string> pseudonyms;  ///< one per key version, or none and
+    std::string fault;                    ///< "E30" or "E31"
 };
 
 /// What the reader tells. An error stops it.
@@ -44,9 +45,9 @@ class PseudonymisedHandler {
     [[nodiscard]] virtual Status sealed_end() = 0;
 };
 
-/// Not thread-safe. Checks grammar, order, counts, pseudonym forms, that the same key versions stand everywhere, that no
-/// leaf or namespace declaration holds anything like an identity number, and that sealed data are canonical base64 of at
-/// least 28 bytes.
+/// Not thread-safe. Checks grammar, order, counts, pseudonym forms, that the same key versions stand everywhere, that
+/// no leaf or namespace declaration holds anything like an identity number, and that sealed data are canonical base64
+/// of at least 28 bytes.
 class PseudonymisedReader {
   public:
     explicit PseudonymisedReader(PseudonymisedHandler& handler, const XmlLimits& limits = {});

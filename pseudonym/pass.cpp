@@ -129,12 +129,24 @@ class Pass::Run final : public SubmissionHandler {
 Pass::Pass(const PassKeys& keys, const PassOptions& options, OutputSink& sink)
     : run_(std::make_unique<Run>(keys, options, sink)) {}
 Pass::~Pass() = default;
-Status Pass::feed(ByteView piece) { return run_->feed(piece); }
-Result<PassReport> Pass::finish() { return run_->finish(); }
-const std::optional<ClearHeader>& Pass::clear_header() const noexcept { return run_->clear(); }
-const std::optional<KeyId>& Pass::key_id() const noexcept { return run_->key_id(); }
-bool Pass::authentic() const noexcept { return run_->authentic(); }
-std::vector<Marked> Pass::marked() const { return run_->marked(); }
+Status Pass::feed(ByteView piece) {
+    return run_->feed(piece);
+}
+Result<PassReport> Pass::finish() {
+    return run_->finish();
+}
+const std::optional<ClearHeader>& Pass::clear_header() const noexcept {
+    return run_->clear();
+}
+const std::optional<KeyId>& Pass::key_id() const noexcept {
+    return run_->key_id();
+}
+bool Pass::authentic() const noexcept {
+    return run_->authentic();
+}
+std::vector<Marked> Pass::marked() const {
+    return run_->marked();
+}
 
 class HeaderPeek::Run final : public SubmissionHandler {
   public:
@@ -156,7 +168,11 @@ class HeaderPeek::Run final : public SubmissionHandler {
 
 HeaderPeek::HeaderPeek(const PassLimits& limits) : run_(std::make_unique<Run>(limits)) {}
 HeaderPeek::~HeaderPeek() = default;
-Status HeaderPeek::feed(ByteView piece) { return run_->feed(piece); }
-const std::optional<ClearHeader>& HeaderPeek::header() const noexcept { return run_->found(); }
+Status HeaderPeek::feed(ByteView piece) {
+    return run_->feed(piece);
+}
+const std::optional<ClearHeader>& HeaderPeek::header() const noexcept {
+    return run_->found();
+}
 
 }  // namespace tpf::pseudonym

@@ -3,9 +3,10 @@
 //
 //   bytes → XML scanner (outer) → base64 → AES-GCM → XML scanner (TPF layer) → replace → sink
 //
-// What reaches the sink is unauthenticated until finish() succeeded: whoever owns the sink publishes nothing before, and
-// drops it after an error. What an attacker could measure is one answer (formats.md § 2): wrong key, tag and padding are
-// Code::decryption after the whole content was consumed; a fault in the plaintext is told only after the tag verified.
+// What reaches the sink is unauthenticated until finish() succeeded: whoever owns the sink publishes nothing before,
+// and drops it after an error. What an attacker could measure is one answer (formats.md § 2): wrong key, tag and
+// padding are Code::decryption after the whole content was consumed; a fault in the plaintext is told only after the
+// tag verified.
 
 #include <memory>
 #include <optional>

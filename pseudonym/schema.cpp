@@ -7,7 +7,9 @@
 namespace tpf::pseudonym {
 namespace {
 
-std::string name_of(const ElementRule& rule) { return std::string(rule.path.empty() ? rule.local : rule.path); }
+std::string name_of(const ElementRule& rule) {
+    return std::string(rule.path.empty() ? rule.local : rule.path);
+}
 
 void wipe_text(std::string& text) noexcept {
     crypto::wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
@@ -24,7 +26,9 @@ SchemaWalker::SchemaWalker(std::span<const ElementRule> roots, SchemaHandler& ha
     leaf_.reserve(leaf_bytes + 16);
 }
 
-SchemaWalker::~SchemaWalker() { wipe_text(leaf_); }
+SchemaWalker::~SchemaWalker() {
+    wipe_text(leaf_);
+}
 
 Code SchemaWalker::foreign_here() const {
     return levels_.back().rule != nullptr ? levels_.back().rule->foreign : foreign_;
@@ -54,7 +58,7 @@ Result<const ElementRule*> SchemaWalker::match(const XmlStart& tag) {
         if (fits(sibling)) return fail(code, name_of(sibling) + " stands twice or not in its place");
     }
     return fail(foreign_here(), "an element that the format does not name" +
-                          (level.rule != nullptr ? " in " + name_of(*level.rule) : std::string()));
+                                    (level.rule != nullptr ? " in " + name_of(*level.rule) : std::string()));
 }
 
 Status SchemaWalker::check_attributes(const ElementRule& rule, const XmlStart& tag) const {
@@ -121,7 +125,8 @@ Status SchemaWalker::text(std::string_view, std::string_view value) {
         return ok();
     }
     if (is_xml_space(value)) return ok();
-    return fail(foreign_here(), "text" + (rule != nullptr ? " in " + name_of(*rule) : std::string()) + " outside a field");
+    return fail(foreign_here(),
+                "text" + (rule != nullptr ? " in " + name_of(*rule) : std::string()) + " outside a field");
 }
 
 Status SchemaWalker::finish() {

@@ -35,9 +35,9 @@ struct ElementRule {
     Occurs occurs = Occurs::once;
     std::span<const ElementRule> children = {};
     std::span<const AttributeRule> attributes = {};
-    Code missing = Code::header;         ///< this element is absent, repeated or out of order
-    Code foreign = Code::not_allowed;    ///< something in it that the rule does not name
-    std::string_view path = {};          ///< how errors name it
+    Code missing = Code::header;       ///< this element is absent, repeated or out of order
+    Code foreign = Code::not_allowed;  ///< something in it that the rule does not name
+    std::string_view path = {};        ///< how errors name it
 };
 
 /// What the walker tells of a document that fits so far. An error stops it.
@@ -70,9 +70,9 @@ class SchemaWalker final : public XmlHandler {
 
   private:
     struct Level {
-        const ElementRule* rule;                // nullptr at the top
+        const ElementRule* rule;  // nullptr at the top
         std::span<const ElementRule> children;
-        std::size_t next = 0;                   // index of the first child that may still come
+        std::size_t next = 0;  // index of the first child that may still come
     };
     Result<const ElementRule*> match(const XmlStart& tag);
     Status check_attributes(const ElementRule& rule, const XmlStart& tag) const;

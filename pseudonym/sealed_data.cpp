@@ -32,13 +32,18 @@ Status SealedData::enter(int id, const XmlStart& tag) {
             TPF_TRY(cipher_, crypto::parse_content_cipher(algorithm_of(tag)));
             return ok();
         }
-        case Field::key_method: transport_uri_ = algorithm_of(tag); return ok();
+        case Field::key_method:
+            transport_uri_ = algorithm_of(tag);
+            return ok();
         case Field::digest_method:
             if (digest_uri_) return fail(Code::not_allowed, "DigestMethod stands twice");
             digest_uri_ = algorithm_of(tag);
             return ok();
-        case Field::mgf: mgf_uri_ = algorithm_of(tag); return ok();
-        default: return ok();
+        case Field::mgf:
+            mgf_uri_ = algorithm_of(tag);
+            return ok();
+        default:
+            return ok();
     }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // What an EncryptedData says of itself, gathered while a SchemaWalker walks it: algorithms, key name, the wrapped key.
-// One piece for the TPF layer, for the register layer (which is checked, not opened) and for the register's own reading.
+// One piece for the TPF layer, for the register layer (which is checked, not opened) and for the register's own
+// reading.
 
 #include <optional>
 #include <string>
@@ -14,8 +15,8 @@
 
 namespace tpf::pseudonym {
 
-/// Fed with the walker's events of one EncryptedData (Field::encrypted_data and inside); reused for the next by reset().
-/// Not thread-safe. Errors: algorithm, base64, limit, not_allowed.
+/// Fed with the walker's events of one EncryptedData (Field::encrypted_data and inside); reused for the next by
+/// reset(). Not thread-safe. Errors: algorithm, base64, limit, not_allowed.
 class SealedData {
   public:
     void reset();

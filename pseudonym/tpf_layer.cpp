@@ -12,10 +12,17 @@ constexpr std::size_t kMinSealedBytes = 28;  // 12 of IV, 16 of tag
 void append_escaped(std::string_view value, std::string& out) {
     for (const char c : value) {
         switch (c) {
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '&': out += "&amp;"; break;
-            default: out += c;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '&':
+                out += "&amp;";
+                break;
+            default:
+                out += c;
         }
     }
 }
@@ -76,8 +83,12 @@ TpfLayer::TpfLayer(const ClearHeader& clear, const Bindings& bindings, RegisterS
 
 TpfLayer::~TpfLayer() = default;
 
-void TpfLayer::open(std::string_view local) { out_.append("<").append(prefix_).append(":").append(local).append(">"); }
-void TpfLayer::close(std::string_view local) { out_.append("</").append(prefix_).append(":").append(local).append(">"); }
+void TpfLayer::open(std::string_view local) {
+    out_.append("<").append(prefix_).append(":").append(local).append(">");
+}
+void TpfLayer::close(std::string_view local) {
+    out_.append("</").append(prefix_).append(":").append(local).append(">");
+}
 void TpfLayer::element(std::string_view local, std::string_view value) {
     open(local);
     append_escaped(value, out_);
@@ -91,7 +102,8 @@ void TpfLayer::write_root() {
     for (const auto& [prefix, uri] : bindings_) {
         if (prefix != prefix_) append_declaration(prefix, uri, out_);
     }
-    out_ += " versjon=\"1\" domene=\"" + clear_.reg.str() + "\" nokkelversjon=\"" + version_list(setup_.derivers) + "\">";
+    out_ +=
+        " versjon=\"1\" domene=\"" + clear_.reg.str() + "\" nokkelversjon=\"" + version_list(setup_.derivers) + "\">";
 }
 
 Status TpfLayer::write_header() {
@@ -138,7 +150,8 @@ Status TpfLayer::text(std::string_view raw, std::string_view value) {
 
 Status TpfLayer::enter(int id, const XmlStart& tag) {
     switch (id) {
-        case Field::person: return open_person(tag);
+        case Field::person:
+            return open_person(tag);
         case Field::encrypted_data:
             capturing_ = true;
             register_key_ = nullptr;
@@ -150,40 +163,56 @@ Status TpfLayer::enter(int id, const XmlStart& tag) {
                 return fail(Code::register_layer, "an encrypted key does not have its key's length");
             }
             return register_key_->policy.check(sealed_.transport(), sealed_.cipher());
-        default: return sealed_.enter(id, tag);
+        default:
+            return sealed_.enter(id, tag);
     }
 }
 
 Status TpfLayer::leave(int id) {
     switch (id) {
-        case Field::hode: return write_header();
-        case Field::kontaktperson: close("Kontaktperson"); return ok();
-        case Field::periode: close("Periode"); return ok();
-        case Field::person: return close_person();
-        case Field::encrypted_data: capturing_ = false; return ok();
+        case Field::hode:
+            return write_header();
+        case Field::kontaktperson:
+            close("Kontaktperson");
+            return ok();
+        case Field::periode:
+            close("Periode");
+            return ok();
+        case Field::person:
+            return close_person();
+        case Field::encrypted_data:
+            capturing_ = false;
+            return ok();
         case Field::content: {
             TPF_TRY(content_.finish());
-            if (content_.decoded_size() < kMinSealedBytes) return fail(Code::register_layer, "sealed content is too short");
+            if (content_.decoded_size() < kMinSealedBytes)
+                return fail(Code::register_layer, "sealed content is too short");
             return ok();
         }
-        default: return sealed_.leave(id);
+        default:
+            return sealed_.leave(id);
     }
 }
 
 Status TpfLayer::leaf(int id, std::string_view value) {
     switch (id) {
-        case Field::fodselsnummer: return replace_number(value);
-        case Field::key_name: return check_key_name(value);
+        case Field::fodselsnummer:
+            return replace_number(value);
+        case Field::key_name:
+            return check_key_name(value);
         case Field::opprettet: {
             TPF_TRY(created_, parse_utc(value));
             return ok();
         }
         case Field::epost:
         case Field::navn:
-        case Field::mobiltelefon: return contact_leaf(id, value);
+        case Field::mobiltelefon:
+            return contact_leaf(id, value);
         case Field::fra:
-        case Field::til: return period_leaf(id, value);
-        case Field::antall: return number_of_persons(value);
+        case Field::til:
+            return period_leaf(id, value);
+        case Field::antall:
+            return number_of_persons(value);
         default: {
             TPF_TRY(const bool taken, fields_.take(id, value));
             static_cast<void>(taken);
@@ -240,7 +269,8 @@ Status TpfLayer::open_person(const XmlStart& tag) {
     });
     if (rebound) person_prefix_ = free_prefix([&](std::string_view prefix) { return scanner_.resolve(prefix); });
     out_.append("<").append(person_prefix_).append(":Person");
-    if (rebound && scanner_.resolve(person_prefix_).empty()) append_declaration(person_prefix_, kPseudonymisertUri, out_);
+    if (rebound && scanner_.resolve(person_prefix_).empty())
+        append_declaration(person_prefix_, kPseudonymisertUri, out_);
     if (!tag.declared.empty()) {
         std::vector<XmlBinding> declared(tag.declared.begin(), tag.declared.end());
         std::sort(declared.begin(), declared.end(), [](const auto& a, const auto& b) { return a.prefix < b.prefix; });
@@ -259,11 +289,16 @@ Status TpfLayer::close_person() {
 }
 
 Status TpfLayer::replace_number(std::string_view value) {
-    if (count_characters(value) > kMaxNumberCharacters) return fail(Code::field_form, "Fodselsnummer is longer than 32 characters");
+    if (count_characters(value) > kMaxNumberCharacters)
+        return fail(Code::field_form, "Fodselsnummer is longer than 32 characters");
     const IdentityNumber::Judged judged = IdentityNumber::judge(value, setup_.rules);
     if (!judged.number) {
         marked_.push_back({static_cast<std::uint32_t>(position_), judged.fault});
-        out_.append("<").append(person_prefix_).append(":Pseudonym feil=\"").append(apprec_code(judged.fault)).append("\"/>");
+        out_.append("<")
+            .append(person_prefix_)
+            .append(":Pseudonym feil=\"")
+            .append(apprec_code(judged.fault))
+            .append("\"/>");
         return ok();
     }
     for (PseudonymDeriver& deriver : setup_.derivers) {
@@ -275,14 +310,17 @@ Status TpfLayer::replace_number(std::string_view value) {
 }
 
 Status TpfLayer::check_key_name(std::string_view value) {
-    const auto known = std::find_if(setup_.keys.begin(), setup_.keys.end(),
-                                    [&](const auto& key) { return key.id.str() == value; });
-    if (known == setup_.keys.end()) return fail(Code::register_key, "a person's data are sealed for a key that is not the register's");
+    const auto known =
+        std::find_if(setup_.keys.begin(), setup_.keys.end(), [&](const auto& key) { return key.id.str() == value; });
+    if (known == setup_.keys.end())
+        return fail(Code::register_key, "a person's data are sealed for a key that is not the register's");
     register_key_ = &*known;
     return ok();
 }
 
-Status TpfLayer::flush_if_full() { return out_.size() >= kFlushBytes ? flush() : ok(); }
+Status TpfLayer::flush_if_full() {
+    return out_.size() >= kFlushBytes ? flush() : ok();
+}
 
 Status TpfLayer::flush() {
     TPF_TRY(sink_.write(out_));

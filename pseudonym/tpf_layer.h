@@ -30,8 +30,8 @@ class OutputSink {
 /// What one register's messages need; made for one pass.
 struct RegisterSetup {
     NumberRules rules;
-    bool quarantine_invalid = false;          ///< on_invalid = "quarantine"
-    std::vector<PseudonymDeriver> derivers;   ///< newest version first
+    bool quarantine_invalid = false;                 ///< on_invalid = "quarantine"
+    std::vector<PseudonymDeriver> derivers;          ///< newest version first
     std::vector<crypto::KeyRing::RegisterKey> keys;  ///< that persons' data may be sealed for
 };
 
@@ -53,7 +53,7 @@ struct PassLimits {
 
 /// What a good pass knows of its message. No contact person, no pseudonym, no number.
 struct PassReport {
-    ClearHeader header;   ///< from Hode
+    ClearHeader header;  ///< from Hode
     UtcTime created;
     std::chrono::sys_days period_from;
     std::chrono::sys_days period_to;
@@ -110,8 +110,8 @@ class TpfLayer final : private XmlHandler, private SchemaHandler {
     SealedData sealed_;
     Base64Validator content_;
     const crypto::KeyRing::RegisterKey* register_key_ = nullptr;  // of the person at hand
-    bool capturing_ = false;     // inside an EncryptedData: raw bytes go to the output
-    std::string prefix_;         // of our namespace in the output
+    bool capturing_ = false;                                      // inside an EncryptedData: raw bytes go to the output
+    std::string prefix_;                                          // of our namespace in the output
     std::string person_prefix_;  // of the person at hand, where the sender bound prefix_ otherwise
     std::string out_;
     std::optional<UtcTime> created_;

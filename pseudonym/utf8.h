@@ -11,8 +11,8 @@ namespace tpf::pseudonym {
 /// What the bytes at the front are.
 struct Utf8Char {
     std::uint32_t code_point = 0;
-    unsigned size = 0;       ///< bytes; 0: not a character
-    bool incomplete = false; ///< size 0, but more bytes could make it one
+    unsigned size = 0;        ///< bytes; 0: not a character
+    bool incomplete = false;  ///< size 0, but more bytes could make it one
 };
 
 /// Decodes one character; overlong forms, surrogates and values past U+10FFFF are none. Precondition: not empty.

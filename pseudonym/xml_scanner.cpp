@@ -1,6 +1,7 @@
 #include "pseudonym/xml_scanner.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -16,7 +17,9 @@ constexpr std::size_t kReferenceBytes = 12;  // "&#x0010FFFF;"
 constexpr std::size_t kDeclarationBytes = 256;
 constexpr std::size_t kCarryStep = 512;
 
-bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_space(char c) noexcept {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 /// Both editions of XML 1.0 agree on these letters; Norwegian and the Sámi languages need no others.
 bool is_latin_letter(std::uint32_t c) noexcept {
@@ -30,6 +33,22 @@ bool is_name_char(std::uint32_t c) noexcept {
     return is_name_start(c) || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == 0xb7;
 }
 
+/// What an ASCII character may be; other characters take the long way.
+struct AsciiTable {
+    std::array<bool, 256> name_char{};
+    std::array<bool, 256> plain_value{};  // in an attribute value means itself
+};
+constexpr AsciiTable make_ascii_table() {
+    AsciiTable table;
+    for (unsigned c = 0; c < 0x80; ++c) {
+        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        table.name_char[c] = letter || (c >= '0' && c <= '9') || c == '-' || c == '.';
+        table.plain_value[c] = c >= 0x20 && c != '<' && c != '&';
+    }
+    return table;
+}
+constexpr AsciiTable kAscii = make_ascii_table();
+
 /// The NCName or QName at the front: its length, or 0. A colon is taken at most once and never at an end.
 std::size_t name_length(std::string_view text) noexcept {
     std::size_t at = 0;
@@ -37,6 +56,10 @@ std::size_t name_length(std::string_view text) noexcept {
     bool colon = false;
     while (at < text.size()) {
         const char c = text[at];
+        if (!part_start && kAscii.name_char[static_cast<unsigned char>(c)]) {
+            ++at;
+            continue;
+        }
         if (c == ':') {
             if (part_start || colon) return 0;
             colon = true;
@@ -103,11 +126,15 @@ std::size_t tag_end(std::string_view bytes) noexcept {
     }
 }
 
-auto bad(const char* what) { return fail(Code::not_xml, what); }
+auto bad(const char* what) {
+    return fail(Code::not_xml, what);
+}
 
 }  // namespace
 
-bool is_xml_space(std::string_view text) noexcept { return std::all_of(text.begin(), text.end(), is_space); }
+bool is_xml_space(std::string_view text) noexcept {
+    return std::all_of(text.begin(), text.end(), is_space);
+}
 
 std::string_view trim_xml_space(std::string_view text) noexcept {
     while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
@@ -248,24 +275,28 @@ Result<std::size_t> XmlScanner::process_declaration(std::string_view bytes) {
         text = trim_xml_space(trimmed.substr(length));
         if (next == 3 || text.empty() || text.front() != '=') return bad("the XML declaration is not well-formed");
         text = trim_xml_space(text.substr(1));
-        if (text.empty() || (text.front() != '"' && text.front() != '\'')) return bad("the XML declaration lacks a quote");
+        if (text.empty() || (text.front() != '"' && text.front() != '\''))
+            return bad("the XML declaration lacks a quote");
         const std::size_t close = text.find(text.front(), 1);
         if (close == std::string_view::npos) return bad("the XML declaration lacks a quote");
         values[next++] = text.substr(1, close - 1);
         text = text.substr(close + 1);
     }
     if (values[0] != "1.0") return bad("the XML declaration does not say version 1.0");
-    if (values[2].data() != nullptr && values[2] != "yes" && values[2] != "no") return bad("standalone is neither yes nor no");
+    if (values[2].data() != nullptr && values[2] != "yes" && values[2] != "no")
+        return bad("standalone is neither yes nor no");
     if (values[1].data() != nullptr) {
-        const bool letters = !values[1].empty() && is_name_start(static_cast<unsigned char>(values[1][0])) &&
-                             std::all_of(values[1].begin(), values[1].end(), [](char c) {
-                                 return static_cast<unsigned char>(c) < 0x80 && is_name_char(static_cast<unsigned char>(c));
-                             });
+        const bool letters =
+            !values[1].empty() && is_name_start(static_cast<unsigned char>(values[1][0])) &&
+            std::all_of(values[1].begin(), values[1].end(), [](char c) {
+                return static_cast<unsigned char>(c) < 0x80 && is_name_char(static_cast<unsigned char>(c));
+            });
         if (!letters || values[1][0] == '_') return bad("the declared encoding is not a name");
         declared_encoding_ = values[1];
         std::string upper = declared_encoding_;
         for (char& c : upper) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 0x20 : c);
-        if (!options_.any_declared_encoding && upper != "UTF-8") return fail(Code::encoding, "the declared encoding is not UTF-8");
+        if (!options_.any_declared_encoding && upper != "UTF-8")
+            return fail(Code::encoding, "the declared encoding is not UTF-8");
     }
     state_ = State::content;
     return end + 2;
@@ -285,18 +316,21 @@ Result<std::size_t> XmlScanner::process_markup(std::string_view bytes) {
     if (bytes[1] == '!' || bytes[1] == '?') {
         static constexpr std::string_view kCdata = "<![CDATA[";
         static constexpr std::string_view kComment = "<!--";
-        if (!options_.extras) return fail(Code::not_allowed, "a comment, CDATA section, processing instruction or DOCTYPE");
+        if (!options_.extras)
+            return fail(Code::not_allowed, "a comment, CDATA section, processing instruction or DOCTYPE");
         if (bytes[1] == '?') {
             const std::size_t length = name_length(bytes.substr(2, bytes.find(':', 2) - 2));  // an NCName
             if (length > options_.limits.name_bytes) return fail(Code::limit, "a name is too long");
             if (2 + length >= bytes.size() || decode_utf8(bytes.substr(2 + length)).incomplete) return std::size_t{0};
             if (length == 0) return bad("a processing instruction without a name");
             const std::string_view target = bytes.substr(2, length);
-            const bool xml = target.size() == 3 && (target[0] | 0x20) == 'x' && (target[1] | 0x20) == 'm' && (target[2] | 0x20) == 'l';
+            const bool xml = target.size() == 3 && (target[0] | 0x20) == 'x' && (target[1] | 0x20) == 'm' &&
+                             (target[2] | 0x20) == 'l';
             if (xml) return bad("a processing instruction of a reserved name");
             const char after = bytes[2 + length];
             if (after == '?' && bytes.size() < 4 + length) return std::size_t{0};
-            if (!is_space(after) && bytes.substr(2 + length, 2) != "?>") return bad("a processing instruction is not well-formed");
+            if (!is_space(after) && bytes.substr(2 + length, 2) != "?>")
+                return bad("a processing instruction is not well-formed");
             TPF_TRY(handler_.extra(bytes.substr(0, 2 + length), {}));
             state_ = State::instruction;
             return 2 + length;
@@ -473,7 +507,8 @@ Status XmlScanner::split_attributes(std::string_view text) {
         std::string_view rest = trim_xml_space(trimmed.substr(length));
         if (rest.empty() || rest.front() != '=') return bad("an attribute without a value");
         rest = trim_xml_space(rest.substr(1));
-        if (rest.empty() || (rest.front() != '"' && rest.front() != '\'')) return bad("an attribute value without quotes");
+        if (rest.empty() || (rest.front() != '"' && rest.front() != '\''))
+            return bad("an attribute value without quotes");
         const std::size_t close = rest.find(rest.front(), 1);
         if (close == std::string_view::npos) return bad("an attribute value without a closing quote");
         const RawAttribute attribute{trimmed.substr(0, length), rest.substr(1, close - 1)};
@@ -488,6 +523,8 @@ Status XmlScanner::split_attributes(std::string_view text) {
 /// References resolved and white space normalised; `store` is used when the value is not its own raw text.
 Result<std::string_view> XmlScanner::attribute_value(std::string_view raw, std::string& store) const {
     std::size_t at = 0;
+    while (at < raw.size() && kAscii.plain_value[static_cast<unsigned char>(raw[at])]) ++at;
+    if (at == raw.size()) return raw;
     bool copied = false;
     store.clear();
     while (at < raw.size()) {
@@ -555,7 +592,8 @@ Status XmlScanner::resolve_attributes() {
         TPF_TRY(resolved.name, resolve_name(attribute.qualified, true));
         TPF_TRY(resolved.value, attribute_value(attribute.raw_value, attribute_values_[attributes_.size()]));
         for (const XmlAttribute& other : attributes_) {
-            if (other.name.local == resolved.name.local && other.name.uri == resolved.name.uri) return bad("an attribute stands twice");
+            if (other.name.local == resolved.name.local && other.name.uri == resolved.name.uri)
+                return bad("an attribute stands twice");
         }
         attributes_.push_back(resolved);
     }
@@ -582,7 +620,9 @@ Result<XmlName> XmlScanner::resolve_name(std::string_view qualified, bool attrib
     return name;
 }
 
-std::string_view XmlScanner::open_name() const { return std::string_view(names_).substr(stack_.back().name_at); }
+std::string_view XmlScanner::open_name() const {
+    return std::string_view(names_).substr(stack_.back().name_at);
+}
 
 Status XmlScanner::end_tag(std::string_view raw) {
     if (stack_.empty()) {

@@ -4,9 +4,9 @@
 // Whatever it accepts, a conforming parser accepts with the same structure and values (held against expat by a fuzzer);
 // it accepts less: no DOCTYPE ever, names of ASCII and Latin letters (U+00B7, U+00C0 to U+017E), limits.
 //
-// It is pushed: feed() it pieces of any size, it calls the handler. Memory is bounded by the limits, whatever the size of
-// the document; text is handed over in pieces and never gathered. Each event carries its raw bytes, and the raw bytes
-// of all events in order are the document from the root's `<` on.
+// It is pushed: feed() it pieces of any size, it calls the handler. Memory is bounded by the limits, whatever the size
+// of the document; text is handed over in pieces and never gathered. Each event carries its raw bytes, and the raw
+// bytes of all events in order are the document from the root's `<` on.
 
 #include <cstdint>
 #include <span>
@@ -20,11 +20,11 @@
 namespace tpf::pseudonym {
 
 struct XmlLimits {
-    std::size_t depth = 32;        ///< open elements
-    std::size_t name_bytes = 256;  ///< a qualified name
-    std::size_t attributes = 16;   ///< of one element, namespace declarations included
-    std::size_t tag_bytes = 16384; ///< from `<` to `>`
-    std::size_t namespaces = 64;   ///< bindings in scope
+    std::size_t depth = 32;         ///< open elements
+    std::size_t name_bytes = 256;   ///< a qualified name
+    std::size_t attributes = 16;    ///< of one element, namespace declarations included
+    std::size_t tag_bytes = 16384;  ///< from `<` to `>`
+    std::size_t namespaces = 64;    ///< bindings in scope
 };
 
 struct XmlOptions {
@@ -99,7 +99,8 @@ class XmlScanner {
     XmlScanner& operator=(const XmlScanner&) = delete;
 
     /// Before the first feed(): what follows is not a document but the content of an element in which these bindings
-    /// (prefix, URI) hold. No byte order mark or declaration; any number of elements; finish() wants all of them closed.
+    /// (prefix, URI) hold. No byte order mark or declaration; any number of elements; finish() wants all of them
+    /// closed.
     void begin_fragment(const std::vector<std::pair<std::string, std::string>>& bindings);
     [[nodiscard]] Status feed(std::string_view piece);
     /// No more bytes: Code::truncated unless the root element was closed.
@@ -121,8 +122,8 @@ class XmlScanner {
   private:
     enum class State { beginning, content, comment, cdata, instruction };
     struct Frame {
-        std::size_t name_at;    // in names_
-        std::size_t bindings;   // bindings_.size() before the element
+        std::size_t name_at;   // in names_
+        std::size_t bindings;  // bindings_.size() before the element
         std::uint64_t line;
     };
     struct Binding {
@@ -157,14 +158,14 @@ class XmlScanner {
     XmlHandler& handler_;
     XmlOptions options_;
     State state_ = State::beginning;
-    bool fragment_ = false;     // stack_[0] stands for the element around the fragment
+    bool fragment_ = false;  // stack_[0] stands for the element around the fragment
     bool root_seen_ = false;
     bool bom_seen_ = false;
-    unsigned brackets_ = 0;     // "]" at the end of the text so far, for "]]>"
-    std::string carry_;         // an unfinished piece of markup, reference or character
-    std::string names_;         // qualified names of the open elements, one after the other
+    unsigned brackets_ = 0;  // "]" at the end of the text so far, for "]]>"
+    std::string carry_;      // an unfinished piece of markup, reference or character
+    std::string names_;      // qualified names of the open elements, one after the other
     std::vector<Frame> stack_;
-    std::vector<Binding> bindings_;   // kept beyond bindings_count_ to reuse their memory
+    std::vector<Binding> bindings_;  // kept beyond bindings_count_ to reuse their memory
     std::size_t bindings_count_ = 0;
     std::vector<RawAttribute> raw_attributes_;
     std::vector<XmlAttribute> attributes_;

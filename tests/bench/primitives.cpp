@@ -118,7 +118,8 @@ Json primitives(const std::string& file, const std::string& scratch) {
     Json out;
     out["bytes"] = size;
     const auto each = [](std::uint64_t bytes, const std::function<void(std::size_t)>& work) {
-        for (std::uint64_t done = 0; done < bytes; done += kPiece) work(static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, bytes - done)));
+        for (std::uint64_t done = 0; done < bytes; done += kPiece)
+            work(static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, bytes - done)));
     };
     out["read"] = cpu_seconds([&] {
         const auto input = must(fs.open_read(file));
@@ -175,7 +176,8 @@ int main(int argc, char** argv) {
     rsa_command->add_option("--bits", bits);
     auto* pseudonym_command = app.add_subcommand("pseudonyms", "pseudonyms a second on one core");
     for (auto* sub : {rsa_command, pseudonym_command}) sub->add_option("--seconds", seconds);
-    auto* primitive_command = app.add_subcommand("primitives", "processor seconds of each primitive over a file's bytes");
+    auto* primitive_command =
+        app.add_subcommand("primitives", "processor seconds of each primitive over a file's bytes");
     primitive_command->add_option("file", file)->required();
     primitive_command->add_option("scratch", scratch)->required();
     CLI11_PARSE(app, argc, argv);

@@ -342,6 +342,25 @@ TEST_SUITE("crypto/key_ring") {
         }));
     }
 
+    TEST_CASE("another key, rightly sealed under the ring's passphrase, is told by its check value") {
+        // A second ring with the first one's salt makes keys of the same id, register and version.
+        const test::TempFolder folder;
+        copy_full_ring(folder / "other");
+        edit_ring(folder / "other", [](auto& json) { json["keys"] = nlohmann::json::array(); });
+        for (const char* name : {"TPF-2026", "IPLOS-P1", "SIGN-1"}) stdfs::remove(file_of(folder / "other", name));
+        const auto other = open(folder / "other").value();
+        REQUIRE(other->generate(message_request("TPF-2026"), now()).has_value());
+        REQUIRE(other->generate(pseudonym_request("IPLOS-P1", iplos(), 1), now()).has_value());
+        REQUIRE(other->generate(signing_request("SIGN-1"), now()).has_value());
+        for (const char* name : {"TPF-2026", "IPLOS-P1", "SIGN-1"}) {
+            CAPTURE(name);
+            const test::TempFolder victim;
+            copy_full_ring(victim / "ring");
+            test::spill(file_of(victim / "ring", name), test::slurp(file_of(folder / "other", name)));
+            CHECK(open(victim / "ring").error().code() == Code::wrong_key);
+        }
+    }
+
     TEST_CASE("a keyring.json that is not understood stops, and says what") {
         const auto code = [](const std::function<void(nlohmann::json&)>& edit) {
             const test::TempFolder folder;

@@ -245,17 +245,18 @@ TEST_SUITE("forward/dispatcher") {
         OutboxDouble outbox(folder.path());
         DispatcherSettings settings = quick(false);
         settings.poll = 1h;
+        outbox.add(kA, "melding");
         Running running(settings, route(kA, always(Kind::answered)), outbox);
-        // Whether the watch stands already cannot be seen from here: entries come until one is noticed.
-        eventually([&] {
-            const SpoolId id = outbox.add(kA, "melding");
-            std::filesystem::create_directory(elsewhere.path() / id.str());
-            std::filesystem::rename(elsewhere.path() / id.str(), folder.path() / id.str());
-            std::filesystem::create_directory(elsewhere.path() / "stranger");
-            std::filesystem::rename(elsewhere.path() / "stranger", folder.path() / ("stranger-" + id.str()));
-            std::this_thread::sleep_for(5ms);
-            return !outbox.receipts().empty();
-        });
+        // The first is found by the listing at the start, before which the watch stands.
+        eventually([&] { return outbox.receipts().size() == 1; });
+        const auto appear = [&](const std::string& name) {
+            std::filesystem::create_directory(elsewhere.path() / name);
+            std::filesystem::rename(elsewhere.path() / name, folder.path() / name);
+        };
+        appear("stranger");
+        const SpoolId id = outbox.add(kA, "melding");
+        appear(id.str());
+        eventually([&] { return outbox.receipts().contains(id); });
     }
 
     TEST_CASE("where it cannot be watched it is listed from time to time") {

@@ -16,7 +16,7 @@ using tpf::test::Stopped;
 namespace {
 
 struct DropFixture {
-    TempFolder folder;
+    TempFolder folder{"/dev/shm"};
     Path drop = folder.path() / "drop";
     bool made = std::filesystem::create_directory(drop);
     FaultFs fs{folder.path()};

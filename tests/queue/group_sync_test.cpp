@@ -17,8 +17,8 @@ using tpf::test::Loss;
 
 TEST_SUITE("queue/group_sync") {
     TEST_CASE("whoever returned finds what it made after a power cut; syncs are shared") {
-        constexpr int kThreads = 8;
-        constexpr int kEach = 50;
+        constexpr int kThreads = 6;
+        constexpr int kEach = 20;
         const TempFolder folder;
         FaultFs fs(folder.path());
         GroupSync sync(fs);

@@ -12,7 +12,7 @@ namespace tpf::queue::test {
 namespace {
 
 constexpr int kThreads = 16;
-constexpr int kEach = 40;
+constexpr int kEach = 12;
 
 /// Holds the writer's thread in a question until the others have queued up behind it.
 class Gate {

@@ -10,7 +10,7 @@ namespace {
 
 /// A spool and its journal, with messages brought to a state in the journal while the folders are left as they like.
 struct RecoveryFixture {
-    TempFolder folder;
+    TempFolder folder{"/dev/shm"};
     ManualClock clock;
     audit::EventLog log;
     std::unique_ptr<Spool> spool = get(Spool::open(posix_file_system(), folder.path(), {}));

@@ -163,7 +163,7 @@ class Register:
                  pki.path("server.pem"), "--key", pki.path("server.key"), "--client-ca", pki.path("ca.pem"), "--tpf-key",
                  core.public_path, "--receipt-key", os.path.join(keys, "IPLOS-2026-receipt.private.pem"), "--port-file",
                  self.port_file] + list(options), stderr=log)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not os.path.exists(self.port_file):
             if self.process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError("the register did not start: " + self.log())
@@ -175,7 +175,7 @@ class Register:
         with open(self.log_path) as f:
             return f.read()
 
-    def connect(self, context=None, timeout=30):
+    def connect(self, context=None, timeout=120):
         return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout,
                                            context=context or self.pki.client_context())
 
@@ -193,7 +193,7 @@ class Register:
     def stop(self, how=signal.SIGTERM):
         if self.process.poll() is None:
             self.process.send_signal(how)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=60)
 
     def __enter__(self):
         return self

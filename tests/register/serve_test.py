@@ -22,6 +22,12 @@ PROGRAM = None
 NUMBER = "13097248022"
 
 
+def is_sanitized():
+    """AddressSanitizer keeps freed memory for a while, so a process under it says nothing about memory."""
+    with open(PROGRAM, "rb") as f:
+        return b"__asan_init" in f.read()
+
+
 class Case(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -112,7 +118,7 @@ class Delivery(Case):
         with self.serve("--fault", "hang:1") as server:
             connection = server.connect()
             connection.request("POST", "/v1/meldinger", body=body, headers=self.headers(body))
-            end = time.monotonic() + 20
+            end = time.monotonic() + 60
             while not os.path.exists(self.entry("kvittering.json")) and time.monotonic() < end:
                 time.sleep(0.01)
             server.stop(signal.SIGKILL)
@@ -133,7 +139,7 @@ class Delivery(Case):
                 connection.putheader(*field)
             connection.endheaders(body[:100])
             tmp = os.path.join(self.store, "tmp")
-            end = time.monotonic() + 20
+            end = time.monotonic() + 60
             while not os.listdir(tmp) and time.monotonic() < end:
                 time.sleep(0.01)
             self.assertNotEqual(os.listdir(tmp), [])
@@ -201,7 +207,8 @@ class Delivery(Case):
             answer = server.post(body, self.headers(body))
             self.assertEqual(answer[0], 201)
             self.assertEqual(json.loads(answer[2])["sha256"], hashlib.sha256(body).hexdigest())
-            self.assertLess(self.peak_kb(server) - before, 8 * 1024)
+            if not is_sanitized():
+                self.assertLess(self.peak_kb(server) - before, 8 * 1024)
         self.assertEqual(os.path.getsize(self.entry("melding.xml")), len(body))
 
     @staticmethod
@@ -316,7 +323,7 @@ class Refusal(Case):
             self.check_nothing_stored()
 
     def raw(self, server, request):
-        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as plain:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as plain:
             with self.pki.client_context().wrap_socket(plain, server_hostname="127.0.0.1") as secure:
                 secure.sendall(request)
                 return secure.recv(4096)
@@ -327,7 +334,7 @@ class Refusal(Case):
         request = ("POST /v1/meldinger HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nExpect: 100-continue\r\n%s\r\n" %
                    (len(body), head)).encode()
         with self.serve() as server:
-            with socket.create_connection(("127.0.0.1", server.port), timeout=20) as plain:
+            with socket.create_connection(("127.0.0.1", server.port), timeout=60) as plain:
                 with self.pki.client_context().wrap_socket(plain, server_hostname="127.0.0.1") as secure:
                     secure.sendall(request)
                     self.assertEqual(secure.recv(4096), b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -370,7 +377,7 @@ class Stopping(Case):
         with self.serve("--fault", "slow:1") as server:
             connection = server.connect()
             connection.request("POST", "/v1/meldinger", body=body, headers=self.headers(body))
-            end = time.monotonic() + 20
+            end = time.monotonic() + 60
             while "fault on purpose" not in server.log() and time.monotonic() < end:
                 time.sleep(0.01)
             server.process.send_signal(signal.SIGTERM)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 BIN = Path(os.environ.get("TPF_BIN", "build/release/bin")).resolve()
 SENDER = "0301-00-974761076"
-DEADLINE = 60.0  # seconds; bounds every wait, nothing waits that long when all is well
+DEADLINE = 120.0  # seconds; bounds every wait, nothing waits that long when all is well
 _libc = ctypes.CDLL(None)
 
 

@@ -170,7 +170,9 @@ TEST_CASE("the first missing field is named, in document order") {
         {"Fra", "IPLOS\\Periode\\Fra"},
         {"Til", "IPLOS\\Periode\\Til"},
     };
-    for (const auto& [name, path] : fields) {
+    for (const auto& field : fields) {
+        const auto& name = field.first;  // clang captures no structured binding
+        const auto& path = field.second;
         CAPTURE(name);
         CHECK(told_of(document(header_without(name), person("1", ""))) == missing(path));
         CHECK(told_of(document(header_without(name), "")) == missing(path));
@@ -332,8 +334,8 @@ TEST_CASE("a person's own number in that person's content") {
         "<a>130972 48022</a>",
         "<a>130972-48022</a>",
         "<a>13.09.72 48022</a>",
-        "<a>130972\xc2\xa0"
-        "48022</a>",
+        ("<a>130972\xc2\xa0"
+         "48022</a>"),
         "<Fodselsdato>130972</Fodselsdato>\n<Personnummer>48022</Personnummer>",
         "<a>1301309724802</a><b>2</b>",
         "<a b='130972' c='48022'/>",

@@ -76,7 +76,9 @@ TEST_CASE("missing and empty ones, in the old program's words") {
         {"--navn", "E-post adresse/Navn/MobilTelefonnr mangler"},
         {"--mobil", "E-post adresse/Navn/MobilTelefonnr mangler"},
     };
-    for (const auto& [name, text] : texts) {
+    for (const auto& entry : texts) {
+        const char* name = entry.first;  // clang captures no structured binding
+        const char* text = entry.second;
         CAPTURE(std::string(name));
         CHECK(told_without(name) == text);
         CHECK(told_with(name, "") == text);

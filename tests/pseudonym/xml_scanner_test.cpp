@@ -246,7 +246,9 @@ TEST_SUITE("pseudonym/xml_scanner") {
             {"<xmlns:a/>", "IKKE_XML"},
             {"<a xmlns:p='u' xmlns:q='u' p:b='1' q:b='2'/>", "IKKE_XML"},
         };
-        for (const auto& [document, outcome] : cases) {
+        for (const auto& test_case : cases) {
+            const auto& document = test_case.first;  // clang captures no structured binding
+            const auto& outcome = test_case.second;
             CAPTURE(document);
             const Scanned whole = scan(document);
             CHECK(whole.outcome == outcome);
@@ -275,7 +277,9 @@ TEST_SUITE("pseudonym/xml_scanner") {
             {"<a><?pi ?", "AVKUTTET"},
             {"<a/><!-- ", "ETTER_SLUTT"},
         };
-        for (const auto& [document, outcome] : cases) {
+        for (const auto& test_case : cases) {
+            const auto& document = test_case.first;  // clang captures no structured binding
+            const auto& outcome = test_case.second;
             CAPTURE(document);
             const Scanned whole = scan(document, with_extras());
             CHECK(whole.outcome == outcome);
@@ -305,7 +309,9 @@ TEST_SUITE("pseudonym/xml_scanner") {
             {"<a xmlns:p='u' xmlns:q='v'><b xmlns='w'/></a>", "GRENSE"},
             {"<a xmlns:p='u'><b xmlns:q='v'/><c xmlns:q='v'/></a>", "OK"},
         };
-        for (const auto& [document, outcome] : cases) {
+        for (const auto& test_case : cases) {
+            const auto& document = test_case.first;  // clang captures no structured binding
+            const auto& outcome = test_case.second;
             CAPTURE(document);
             const Scanned whole = scan(document, options);
             CHECK(whole.outcome == outcome);

@@ -247,8 +247,8 @@ TEST_SUITE("pseudonym/xml_scanner") {
             {"<a xmlns:p='u' xmlns:q='u' p:b='1' q:b='2'/>", "IKKE_XML"},
         };
         for (const auto& test_case : cases) {
-            const auto& document = test_case.first;  // clang captures no structured binding
-            const auto& outcome = test_case.second;
+            const auto& document = test_case.document;  // clang captures no structured binding
+            const auto& outcome = test_case.outcome;
             CAPTURE(document);
             const Scanned whole = scan(document);
             CHECK(whole.outcome == outcome);
@@ -278,8 +278,8 @@ TEST_SUITE("pseudonym/xml_scanner") {
             {"<a/><!-- ", "ETTER_SLUTT"},
         };
         for (const auto& test_case : cases) {
-            const auto& document = test_case.first;  // clang captures no structured binding
-            const auto& outcome = test_case.second;
+            const auto& document = test_case.document;  // clang captures no structured binding
+            const auto& outcome = test_case.outcome;
             CAPTURE(document);
             const Scanned whole = scan(document, with_extras());
             CHECK(whole.outcome == outcome);
@@ -310,8 +310,8 @@ TEST_SUITE("pseudonym/xml_scanner") {
             {"<a xmlns:p='u'><b xmlns:q='v'/><c xmlns:q='v'/></a>", "OK"},
         };
         for (const auto& test_case : cases) {
-            const auto& document = test_case.first;  // clang captures no structured binding
-            const auto& outcome = test_case.second;
+            const auto& document = test_case.document;  // clang captures no structured binding
+            const auto& outcome = test_case.outcome;
             CAPTURE(document);
             const Scanned whole = scan(document, options);
             CHECK(whole.outcome == outcome);

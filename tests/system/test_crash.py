@@ -93,7 +93,7 @@ class Crash(Case):
             outbox = inst.entries("outbox")
             if outbox:  # published whole, or not at all
                 record = json.loads((inst.spool / "outbox" / message / "post.json").read_text())
-                self.assertEqual((inst.spool / "outbox" / message / "melding.xml").stat().st_size, record["bytes"] if "bytes" in record else record["size"])
+                self.assertEqual((inst.spool / "outbox" / message / "melding.xml").stat().st_size, record["lengde"])
             inst.start_core()
         inst.wait_state(message, "committed")
         env.until("the output", lambda: inst.entries("outbox") == [message])

@@ -168,6 +168,22 @@ TEST_SUITE("register/store") {
         }
     }
 
+    TEST_CASE("what a start found, a power cut after it does not take away") {
+        for (std::uint64_t at = 1;; ++at) {
+            const TempFolder folder;
+            test::FaultFs fs(folder.path());
+            fs.stop_at(at);
+            static_cast<void>(deliver(fs, folder.path() / "store"));
+            const bool fired = !fs.fired().empty();
+            INFO("call ", at, " ", fs.fired());
+            fs.crash(test::Loss::none);
+            const bool answered = found_whole(fs, folder.path() / "store");
+            fs.crash(test::Loss::unsynced);
+            if (answered) CHECK(found_whole(fs, folder.path() / "store"));
+            if (!fired) break;
+        }
+    }
+
     TEST_CASE("every call fails once: no success without a durable entry, and nothing half") {
         for (const Code code : {Code::io, Code::disk_full}) {
             for (std::uint64_t at = 1;; ++at) {

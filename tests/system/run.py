@@ -20,7 +20,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PROGRAMS = ("tpfd", "tpfctl", "tpf-forward", "tpf-krypt", "tpf-register", "tpf-generate")
 # Those that take longest begin first, so that both cores end together.
-LONGEST_FIRST = ("test_crash", "test_bad_input", "test_taint", "test_forwarding")
+LONGEST_FIRST = ("test_taint", "test_main_job", "test_forwarding", "test_crash", "test_bad_input")
 
 
 class Recorder(unittest.TestResult):

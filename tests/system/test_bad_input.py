@@ -49,10 +49,6 @@ class Limits(Case):
     shared_settings = {"limits": {"gcm_bytes": 20000, "persons": 5, "message_bytes": "64 KiB"},
                        "sources": {"oslo": 'kind = "drop"\npath = "{folder}/drop"\nsender = "0301-00-974761076"\nsettle_seconds = 0'}}
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-
     def test_more_than_gcm_allows_under_one_key(self):
         self.assert_quarantined(self.shared, self.shared.submit(self.good(1, contents=["x" * 20000]).build()), "FOR_STOR")
 

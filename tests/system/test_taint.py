@@ -4,10 +4,8 @@ the installation has written or answered is searched for them."""
 import base64
 import hashlib
 import json
-import os
 import re
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -133,7 +131,7 @@ class Taint(Case):
         (inst.folder / "opened.json").write_text("\n".join(map(json.dumps, inst.decrypt(row["name"]) + inst.decrypt(first["name"]))))
         self.krypt_errors(inst)
         self.look_everywhere(inst)
-        self.kill_in_the_middle(inst, clear, encrypted)
+        self.kill_in_the_middle(inst, clear)
         inst.stop()
         self.assert_clean(inst, clear)
         # The search did see the files that matter.
@@ -196,7 +194,7 @@ class Taint(Case):
             self.assertEqual(self.krypt(inst, path, out, check=False).returncode, 1, name)
             self.assertFalse(out.exists())
 
-    def kill_in_the_middle(self, inst, clear, encrypted):
+    def kill_in_the_middle(self, inst, clear):
         """The core is killed while it works; what lies about then is searched before anything is tidied up."""
         for _ in range(3):
             other = self.outside / "again.xml"

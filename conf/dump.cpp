@@ -21,7 +21,8 @@ nlohmann::json named_to_json(const Target& target, const Wanted& wanted) {
     for (const auto& setting : settings_of<Target>()) {
         const Facts& facts = setting.facts;
         nlohmann::json value = setting.write(target);
-        const bool absent = !facts.required && !facts.by_default && value == "";
+        const bool absent =
+            !facts.required && !facts.by_default && value.is_string() && value.get_ref<const std::string&>().empty();
         if (wanted(facts) && !absent) out[std::string(facts.key)] = std::move(value);
     }
     return out;

@@ -151,11 +151,11 @@ void add_log_and_workers(std::vector<Setting<Config>>& table) {
 }
 
 void add_message_limits(std::vector<Setting<Config>>& table) {
-    const auto add = [&](std::string_view key, nlohmann::json by_default, std::string_view unit, std::string_view what,
-                         auto type, auto at) {
+    const auto add = [&](std::string_view key, const nlohmann::json& by_default, std::string_view unit,
+                         std::string_view what, auto type, auto at) {
         table.push_back(setting<Config>({.section = "limits",
                                          .key = key,
-                                         .by_default = std::move(by_default),
+                                         .by_default = by_default,
                                          .unit = unit,
                                          .reloadable = true,
                                          .pinned = true,
@@ -186,15 +186,11 @@ void add_message_limits(std::vector<Setting<Config>>& table) {
 }
 
 void add_quotas(std::vector<Setting<Config>>& table) {
-    const auto add = [&](std::string_view key, nlohmann::json by_default, std::string_view unit, std::string_view what,
-                         auto type, auto at) {
-        table.push_back(setting<Config>({.section = "limits",
-                                         .key = key,
-                                         .by_default = std::move(by_default),
-                                         .unit = unit,
-                                         .reloadable = true,
-                                         .what = what},
-                                        type, at));
+    const auto add = [&](std::string_view key, const nlohmann::json& by_default, std::string_view unit,
+                         std::string_view what, auto type, auto at) {
+        table.push_back(setting<Config>(
+            {.section = "limits", .key = key, .by_default = by_default, .unit = unit, .reloadable = true, .what = what},
+            type, at));
     };
     add("persons_per_day", 0, "",
         "A sender over so many persons in a day is held until an operator has looked: whoever can submit numbers "

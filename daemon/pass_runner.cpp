@@ -132,7 +132,7 @@ class Feeding {
         if (lifecycle_.cut()) return fail(Code::unavailable, "the service is stopping");
         run_.input_bytes += block.size();
         if (!fault_) {
-            const Status fed = pass_.feed(block);
+            Status fed = pass_.feed(block);
             if (!fed && fed.error().disposition() != Disposition::quarantine) return fed;
             if (!fed) fault_ = fed.error();
         }

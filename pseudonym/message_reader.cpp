@@ -59,7 +59,7 @@ bool is_pseudonym(std::string_view text, unsigned version) {
 
 /// What a value that fits its own grammar may hold without being looked through: a phone number or random characters
 /// can look like an identity number by chance. Where the grammar fails, it is looked through like any other.
-Error form_or_leak(std::string_view value, std::string field) {
+Error form_or_leak(std::string_view value, const std::string& field) {
     if (holds_identity_number(value))
         return Error(Code::identity_leak, "something like an identity number in " + field);
     return Error(Code::field_form, field + " does not match its grammar");

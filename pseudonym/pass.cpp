@@ -101,7 +101,7 @@ class Pass::Run final : public SubmissionHandler {
     /// The first fault is kept until the tag has verified; from then on plaintext is only decrypted.
     Status read_plaintext(ByteView plaintext) {
         if (fault_) return ok();
-        const Status read = layer_->feed(as_text(plaintext));
+        Status read = layer_->feed(as_text(plaintext));
         if (read) return ok();
         if (read.error().disposition() != Disposition::quarantine) return read;
         fault_ = read.error();

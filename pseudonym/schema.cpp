@@ -109,7 +109,7 @@ Status SchemaWalker::end(const XmlEnd&) {
     TPF_TRY(check_complete(levels_.back()));
     levels_.pop_back();
     if (rule.content == ElementRule::Content::leaf) {
-        const Status told = handler_.leaf(rule.id, trim_xml_space(leaf_));
+        Status told = handler_.leaf(rule.id, trim_xml_space(leaf_));
         wipe_text(leaf_);
         if (!told) return told;
     }

@@ -123,8 +123,9 @@ requires requires(const std::string& text) {
 }
 bool unpack_text(const std::string& text, std::optional<T>& to) {
     auto parsed = T::parse(text);
-    if (parsed) to = std::move(parsed).value();
-    return parsed.has_value();
+    if (!parsed) return false;
+    to = std::move(parsed).value();
+    return true;
 }
 bool unpack_text(const std::string& text, std::vector<MarkedPerson>& to) {
     const auto list = nlohmann::json::parse(text, nullptr, false);

@@ -127,7 +127,7 @@ Result<InboxEntry> Spool::read_work(const SpoolId& id) const {
 Result<FileInfo> Spool::look(const SpoolId& id) const {
     const Path entry = folders_.inbox_new / id.view();
     TPF_TRY(FileInfo folder, vanished_is(Code::io, fs_->info(entry), entry));
-    const auto body = fs_->info(entry / kInnsending);
+    auto body = fs_->info(entry / kInnsending);
     if (body && body.value().regular) return body;
     folder.size = 0;
     return folder;

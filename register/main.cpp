@@ -47,7 +47,7 @@ Result<std::vector<crypto::VerifyKey>> read_core_keys(const std::vector<std::str
     for (const std::string& path : paths) {
         TPF_TRY(const std::string pem, read_small(posix_file_system(), path, 64 * 1024));
         TPF_TRY(auto key, crypto::VerifyKey::from_pem(pem));
-        keys.push_back(std::move(key));
+        keys.push_back(key);
     }
     return keys;
 }

@@ -22,10 +22,12 @@ constexpr mode_t kFileMode = 0600;
 constexpr std::size_t kMaxReceiptBytes = 4096;
 constexpr std::uint64_t kReserveBytes = 64U << 20;
 
+/// The folder is there and stays there: one that a run before this one made may not have been synced yet.
 Status ensure_folder(FileSystem& fs, const Path& path) {
     const auto info = fs.info(path);
-    if (info && info.value().folder) return ok();
-    TPF_TRY(fs.make_folder(path, kFolderMode));
+    if (!info || !info.value().folder) {
+        TPF_TRY(fs.make_folder(path, kFolderMode));
+    }
     return fs.sync_folder(path.has_parent_path() ? path.parent_path() : Path("."));
 }
 
@@ -100,7 +102,6 @@ Result<std::unique_ptr<Store>> Store::open(FileSystem& fs, const Path& path) {
     TPF_TRY(fs.make_folder(folder / kDrafts, kFolderMode));
     // A rename that the last run did not live to sync may be answered from now on, so it must not be lost any more.
     TPF_TRY(fs.sync_folder(folder / kMessages));
-    TPF_TRY(fs.sync_folder(folder));
     return std::unique_ptr<Store>(new Store(fs, folder, std::move(lock)));
 }
 

@@ -184,6 +184,20 @@ TEST_SUITE("register/store") {
         }
     }
 
+    TEST_CASE("what a killed start made is synced by the next one") {
+        for (std::uint64_t at = 1; at < 12; ++at) {
+            const TempFolder folder;
+            test::FaultFs fs(folder.path());
+            fs.stop_at(at);
+            static_cast<void>(deliver(fs, folder.path() / "store"));
+            INFO("call ", at, " ", fs.fired());
+            fs.crash(test::Loss::none);
+            if (!deliver(fs, folder.path() / "store")) continue;
+            fs.crash(test::Loss::unsynced);
+            CHECK(found_whole(fs, folder.path() / "store"));
+        }
+    }
+
     TEST_CASE("every call fails once: no success without a durable entry, and nothing half") {
         for (const Code code : {Code::io, Code::disk_full}) {
             for (std::uint64_t at = 1;; ++at) {

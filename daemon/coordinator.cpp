@@ -43,10 +43,8 @@ Coordinator::Coordinator(Core& core, int wake_fd, int signal_fd)
     for (const auto& [name, source] : core_.config.fixed.sources) {
         if (source.kind != conf::SourceKind::drop) continue;
         watch(source.path);
-        const auto admit = [this](const queue::DropSettings& settings, std::uint64_t) -> Status {
-            TPF_TRY(const auto used, core_.journal.usage(queue::State::quarantined, settings.sender));
-            if (used.bytes <= core_.config.reloadable.limits.quarantine_bytes_per_sender) return ok();
-            return fail(Code::quota, "the quarantine of source " + settings.source + " is full");
+        const auto admit = [this](const queue::DropSettings& settings, std::uint64_t) {
+            return check_quota(core_, settings.sender);
         };
         drops_.emplace_back(core_.spool, core_.clock,
                             queue::DropSettings{name, source.path, source.sender, source.settle_seconds}, admit);

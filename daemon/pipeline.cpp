@@ -62,6 +62,19 @@ Result<std::string> source_of(const conf::Config& config, const queue::KildeReco
     return fail(Code::record_form, "the files' owner is not the source that the record names");
 }
 
+Status check_quota(Core& core, const std::optional<Avsender>& sender) {
+    const conf::Limits& limits = core.config.reloadable.limits;
+    TPF_TRY(const auto quarantined, core.journal.usage(queue::State::quarantined, sender));
+    if (quarantined.bytes > limits.quarantine_bytes_per_sender) {
+        return fail(Code::quota, "the sender's quarantine is over [limits] quarantine_bytes_per_sender");
+    }
+    TPF_TRY(const auto waiting, core.journal.usage(queue::State::claimed, sender));
+    if (waiting.messages >= limits.inbox_messages_per_sender) {
+        return fail(Code::quota, "as many of the sender's messages wait as [limits] inbox_messages_per_sender allows");
+    }
+    return ok();
+}
+
 Result<Pipeline::Outcome> Pipeline::process(const SpoolId& id) {
     TPF_TRY(const auto row, claim(id));
     if (!row) return Outcome::later;
@@ -93,10 +106,10 @@ Result<std::optional<MessageRow>> Pipeline::claim(const SpoolId& id) {
         return core_.journal.find(id);
     }
     const queue::KildeRecord& kilde = entry.value().kilde;
-    TPF_TRY(const auto quarantined, core_.journal.usage(queue::State::quarantined, kilde.sender));
-    if (quarantined.bytes > core_.config.reloadable.limits.quarantine_bytes_per_sender) {
-        log::warning("the sender's quarantine is full: its messages wait",
-                     {{"message", id}, {"code", info(Code::quota).name}});
+    if (const Status admitted = check_quota(core_, kilde.sender); !admitted) {
+        if (admitted.error().disposition() == Disposition::stop) return fail(admitted.error());
+        log::warning("stays in the inbox",
+                     {{"message", id}, {"code", admitted.error().name()}, {"error", admitted.error().text()}});
         return std::optional<MessageRow>();
     }
     const queue::Claim claim{

@@ -38,6 +38,10 @@ class Pipeline {
     Core& core_;
 };
 
+/// May more of this sender come in? Code::quota (retry) while too many of its messages wait, or its quarantine is full:
+/// junk from one never stops the others.
+[[nodiscard]] Status check_quota(Core& core, const std::optional<Avsender>& sender);
+
 /// Which source the files' owner is: the embedded ones for the service's own user, else the configured folder source.
 /// Code::record_form when the record names another.
 [[nodiscard]] Result<std::string> source_of(const conf::Config& config, const queue::KildeRecord& record, uid_t owner);

@@ -184,6 +184,25 @@ class Hold(Case):
         self.assertEqual([(e["kind"], e["actor"]) for e in held], [("held", "tpfd"), ("retried", pwd.getpwuid(os.getuid()).pw_name)])
 
 
+class Quota(Case):
+    def test_a_sender_with_too_many_waiting_hands_over_no_more(self):
+        inst = self.installation(limits={"inbox_messages_per_sender": 1},
+                                 register_settings={"IPLOS": "pseudonym_versions = [77]"})  # no such key: messages wait
+        inst.start_core()
+        message = inst.submit(self.good(1).build())
+        waits = env.until("status to say what it waits for", lambda: inst.ask("status")["waiting"])
+        self.assertEqual([(w["id"], w["code"]) for w in waits], [(message, "NOKKEL_MANGLER")])
+        with self.assertRaises(env.CoreError) as refused:
+            inst.submit(self.good(1).build())
+        self.assertEqual(refused.exception.code, "KVOTE")
+        # Another sender is not concerned.
+        other = self.good(1, header={"kommune": "4601"})
+        inst.submit(other.build(), sender="4601-00-974761076")
+        inst.ctl("keys", "generate", "--kind", "pseudonym", "--id", "PSEUDONYM-77", "--register", "IPLOS", "--version", "77")
+        inst.wait_state(message, "committed")
+        inst.wait_state(inst.submit(self.good(1).build()), "committed")
+
+
 class Quarantine(Case):
     def test_retry_after_the_cause_is_mended(self):
         inst = self.installation()

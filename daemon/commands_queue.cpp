@@ -2,6 +2,7 @@
 #include "conf/output_settings.h"
 #include "daemon/commands.h"
 #include "daemon/socket_file.h"
+#include "pseudonym/identity_number.h"
 #include "pseudonym/pass.h"
 #include "queue/kvittering.h"
 
@@ -26,6 +27,11 @@ Result<std::string> reason_of(const Json& args) {
     if (!queue::is_reason(reason)) {
         return fail(Code::usage, "the reason is empty, longer than 500 bytes or has control characters",
                     "give --reason \"why\"");
+    }
+    // What operators type stays in the audit log for ever.
+    if (pseudonym::holds_identity_number(reason)) {
+        return fail(Code::usage, "the reason holds something like an identity number",
+                    "name the message by its id instead");
     }
     return reason;
 }

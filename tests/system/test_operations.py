@@ -238,7 +238,7 @@ class Quarantine(Case):
         inst.start_core()
         message = inst.submit(self.good(register="KPR").build())
         inst.wait_state(message, "quarantined")
-        for reason in ("", "line\nbreak", "x" * 501):
+        for reason in ("", "line\nbreak", "x" * 501, "asked about 130972-48022"):
             for command in ("queue retry", "queue discard"):
                 with self.assertRaises(env.CoreError):
                     inst.ask(command, id=message, reason=reason)

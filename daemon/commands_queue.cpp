@@ -145,6 +145,7 @@ Result<Json> Commands::queue_retry(const Call& call) {
     TPF_TRY(const std::string id, text_arg(call.args, "id", true));
     TPF_TRY(const std::string reason, reason_of(call.args));
     TPF_TRY(const MessageRow row, core_.journal.resolve(id));
+    const auto held = core_.locks.hold(row.id);
     AuditEntry entry(AuditKind::retried, call.who.name);
     entry.message(row.id).with("reason", reason).with("was", queue::to_string(row.state));
     TPF_TRY(core_.journal.retry(row.id, conf::pinned_json(core_.config), entry));
@@ -158,6 +159,7 @@ Result<Json> Commands::queue_discard(const Call& call) {
     TPF_TRY(const std::string id, text_arg(call.args, "id", true));
     TPF_TRY(const std::string reason, reason_of(call.args));
     TPF_TRY(const MessageRow row, core_.journal.resolve(id));
+    const auto held = core_.locks.hold(row.id);
     AuditEntry entry(AuditKind::discarded, call.who.name);
     entry.message(row.id).with("reason", reason).with("was", queue::to_string(row.state));
     if (row.input_sha256) entry.with("input_sha256", *row.input_sha256);

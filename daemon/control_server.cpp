@@ -1,8 +1,6 @@
 #include "daemon/control_server.h"
 
-#include <grp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,6 +12,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "daemon/users.h"
 
 namespace tpf::daemon {
 namespace {
@@ -21,28 +20,6 @@ namespace {
 Error socket_error(const char* call, const Path& path) {
     return Error(Code::config, errno_error(errno, std::string(call) + " " + path.string()).detail(),
                  "see [paths] socket in the configuration: its folder must exist and belong to the service");
-}
-
-/// A user's name, or "uid N" where the system knows none.
-std::string user_name(uid_t uid) {
-    passwd entry{};
-    passwd* found = nullptr;
-    char buffer[4096];
-    if (::getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found != nullptr) return entry.pw_name;
-    return "uid " + std::to_string(uid);
-}
-
-bool is_member(uid_t uid, gid_t gid, const std::string& group_name) {
-    if (group_name.empty()) return false;
-    const group* wanted = ::getgrnam(group_name.c_str());
-    const passwd* user = ::getpwuid(uid);
-    if (wanted == nullptr || user == nullptr) return false;
-    const gid_t target = wanted->gr_gid;
-    std::vector<gid_t> groups(256);
-    int count = static_cast<int>(groups.size());
-    if (::getgrouplist(user->pw_name, gid, groups.data(), &count) < 0) return false;
-    groups.resize(static_cast<std::size_t>(count));
-    return std::find(groups.begin(), groups.end(), target) != groups.end();
 }
 
 Result<UniqueFd> listen_on(const Path& path, const std::string& group_name) {
@@ -57,11 +34,11 @@ Result<UniqueFd> listen_on(const Path& path, const std::string& group_name) {
     ::unlink(path.c_str());
     if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
         return fail(socket_error("bind", path));
-    const group* operators = group_name.empty() ? nullptr : ::getgrnam(group_name.c_str());
-    if (operators != nullptr && ::chown(path.c_str(), static_cast<uid_t>(-1), operators->gr_gid) != 0) {
+    const auto operators = group_name.empty() ? std::nullopt : gid_of(group_name);
+    if (operators && ::chown(path.c_str(), static_cast<uid_t>(-1), *operators) != 0) {
         log::warning("the operators' group cannot be given to the socket", {{"path", path.string()}});
     }
-    if (::chmod(path.c_str(), operators != nullptr ? 0660 : 0600) != 0) return fail(socket_error("chmod", path));
+    if (::chmod(path.c_str(), operators ? 0660 : 0600) != 0) return fail(socket_error("chmod", path));
     if (::listen(fd.get(), 16) != 0) return fail(socket_error("listen", path));
     return fd;
 }

@@ -15,13 +15,24 @@ namespace {
 
 constexpr std::chrono::seconds kFirstDelay{1};
 constexpr std::chrono::seconds kMostDelay{60};
-constexpr std::chrono::seconds kDrainTime{60};  // after SIGTERM: for what runs
+constexpr std::chrono::seconds kReceiptDelay{5};  // for an answer that could not be dealt with
+constexpr std::chrono::seconds kDrainTime{60};    // after SIGTERM: for what runs
 constexpr std::chrono::seconds kRemovalEvery{60};
 constexpr std::size_t kBatch = 256;
 /// Messages handed to the pool at once: enough to keep it busy, few enough that a stop is quick.
 constexpr std::size_t kMostInFlight = 512;
 /// Threads per concurrent pass: the others wait for the disk meanwhile.
 constexpr unsigned kThreadsPerPass = 4;
+
+/// What a library throws (no memory, no thread) ends here: the process stops and recovers at its next start.
+template <class Work>
+auto caught(const Work& work) -> decltype(work()) {
+    try {
+        return work();
+    } catch (const std::exception&) {
+        return fail(Code::internal, "an exception while working on a message");
+    }
+}
 
 unsigned passes(const conf::Config& config) {
     const unsigned configured = config.fixed.workers.threads;
@@ -161,6 +172,11 @@ void Coordinator::enqueue(const SpoolId& id) {
     {
         const std::lock_guard lock(mutex_);
         later_.erase(id);
+        // A worker may be about to leave it: then it takes it up again.
+        if (in_flight_.contains(id)) {
+            again_.insert(id);
+            return;
+        }
     }
     submit_message(id, 0);
 }
@@ -193,13 +209,19 @@ void Coordinator::submit_message(const SpoolId& id, std::uint64_t size) {
 
 void Coordinator::work_on(const SpoolId& id) {
     const bool run = !core_.lifecycle.cut();
-    const auto outcome = run ? pipeline_.process(id) : Result<Pipeline::Outcome>(Pipeline::Outcome::later);
+    const auto outcome =
+        run ? caught([&] { return pipeline_.process(id); }) : Result<Pipeline::Outcome>(Pipeline::Outcome::later);
     if (!outcome) report(fail(outcome.error()));
+    bool again = false;
     {
         const std::lock_guard lock(mutex_);
         in_flight_.erase(id);
         answers_wanted_ = true;
-        if (outcome && outcome.value() == Pipeline::Outcome::later) {
+        again = again_.erase(id) > 0;
+        if (again) {
+            later_.erase(id);
+        } else if (!outcome || outcome.value() == Pipeline::Outcome::later) {
+            // An error is not the message's end: whatever kept it, it is tried again.
             Later& later = later_.try_emplace(id, Later{{}, kFirstDelay / 2}).first->second;
             later.delay = std::clamp(later.delay * 2, kFirstDelay, kMostDelay);
             later.next = core_.clock.steady() + later.delay;
@@ -207,6 +229,7 @@ void Coordinator::work_on(const SpoolId& id) {
             later_.erase(id);
         }
     }
+    if (again) submit_message(id, 0);
     core_.lifecycle.wake();
 }
 
@@ -216,13 +239,21 @@ void Coordinator::take_receipts() {
     for (const SpoolId& id : listing.value().ids) {
         {
             const std::lock_guard lock(mutex_);
+            const auto waits = receipts_later_.find(id);
+            if (waits != receipts_later_.end() && waits->second > core_.clock.steady()) continue;
             if (!receipts_in_flight_.insert(id).second) continue;
         }
         pool_.submit(WorkerPool::Size::small, [this, id] {
-            report(receipts_.process(id));
+            const auto processed = caught([&] { return receipts_.process(id); });
+            report(processed);
             {
                 const std::lock_guard lock(mutex_);
                 receipts_in_flight_.erase(id);
+                if (processed) {
+                    receipts_later_.erase(id);
+                } else {
+                    receipts_later_[id] = core_.clock.steady() + kReceiptDelay;
+                }
                 answers_wanted_ = true;
             }
             core_.lifecycle.wake();

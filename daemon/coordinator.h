@@ -62,7 +62,9 @@ class Coordinator {
     mutable std::mutex mutex_;
     std::set<SpoolId> in_flight_;     // handed to the pool
     std::map<SpoolId, Later> later_;  // waits for something that is not its fault
+    std::set<SpoolId> again_;         // of those in flight: asked for once more meanwhile
     std::set<SpoolId> receipts_in_flight_;
+    std::map<SpoolId, std::chrono::steady_clock::time_point> receipts_later_;  // not before then
     bool answers_wanted_ = true;  // a row changed since kvitteringer were last looked for
     bool answers_in_flight_ = false;
     bool removal_in_flight_ = false;

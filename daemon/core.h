@@ -8,6 +8,7 @@
 #include "conf/config.h"
 #include "crypto/key_ring.h"
 #include "daemon/lifecycle.h"
+#include "daemon/message_locks.h"
 #include "queue/journal.h"
 #include "queue/spool.h"
 
@@ -21,6 +22,7 @@ struct Core {
     queue::Journal& journal;
     crypto::KeyRing& keys;
     Lifecycle& lifecycle;
+    MessageLocks& locks;
 };
 
 /// The name under which the service itself stands in the audit log.

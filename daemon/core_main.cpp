@@ -75,6 +75,7 @@ void log_recovery(const queue::RecoveryReport& report) {
 Result<bool> serve(const Options& options, const conf::Config& config, int signal_fd) {
     const UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     Lifecycle lifecycle(wake.get());
+    MessageLocks locks;
     FileSystem& fs = posix_file_system();
     const Clock& clock = system_clock();
     TPF_TRY(auto spool, queue::Spool::open(fs, config.fixed.paths.spool, {config.reloadable.disk.reserve_bytes}));
@@ -88,7 +89,7 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     TPF_TRY(auto passphrase, read_passphrase(options.passphrase_fd));
     TPF_TRY(auto keys, crypto::KeyRing::open(fs, config.fixed.paths.keyring, std::move(passphrase)));
 
-    Core core{fs, clock, config, *spool, *journal, *keys, lifecycle};
+    Core core{fs, clock, config, *spool, *journal, *keys, lifecycle, locks};
     bool nothing_left = false;
     {
         Coordinator coordinator(core, wake.get(), signal_fd);

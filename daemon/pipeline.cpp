@@ -1,6 +1,5 @@
 #include "daemon/pipeline.h"
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include "base/encoding.h"
@@ -8,6 +7,7 @@
 #include "conf/output_settings.h"
 #include "crypto/signature.h"
 #include "daemon/ring_keys.h"
+#include "daemon/users.h"
 
 namespace tpf::daemon {
 namespace {
@@ -16,16 +16,6 @@ using queue::MessageRow;
 
 AuditEntry entry_for(AuditKind kind, const SpoolId& id) {
     return AuditEntry(kind, kServiceActor).message(id);
-}
-
-/// A user's uid: its name, or its decimal number.
-std::optional<uid_t> uid_of(const std::string& user) {
-    if (!user.empty() && user.find_first_not_of("0123456789") == std::string::npos && user.size() < 10) {
-        return static_cast<uid_t>(std::stoul(user));
-    }
-    const passwd* entry = ::getpwnam(user.c_str());
-    if (entry == nullptr) return std::nullopt;
-    return entry->pw_uid;
 }
 
 std::vector<queue::MarkedPerson> marked_persons(const std::vector<pseudonym::Marked>& marked) {
@@ -76,10 +66,17 @@ Status check_quota(Core& core, const std::optional<Avsender>& sender) {
 }
 
 Result<Pipeline::Outcome> Pipeline::process(const SpoolId& id) {
+    const auto held = core_.locks.hold(id);
     TPF_TRY(const auto row, claim(id));
     if (!row) return Outcome::later;
-    if (row->state != queue::State::claimed) return Outcome::done;
-    return go_on(*row);
+    if (row->state == queue::State::claimed) return go_on(*row);
+    if (row->state == queue::State::committed) {
+        // An earlier try may have got no further than the journal.
+        TPF_TRY(core_.spool.publish(id));
+    }
+    if (!core_.spool.look(id)) return Outcome::done;
+    log::warning("a source used a spool id again: the entry stays in the inbox", {{"message", id}});
+    return Outcome::later;
 }
 
 /// The message's row; made, and the entry moved to work/, if it is new. Nothing: not now.

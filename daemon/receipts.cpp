@@ -37,6 +37,7 @@ bool signed_by_register(const std::vector<crypto::VerifyKey>& keys, const Messag
 }
 
 Status Receipts::process(const SpoolId& id) {
+    const auto held = core_.locks.hold(id);
     TPF_TRY(const auto row, core_.journal.find(id));
     const auto entry = core_.spool.read_receipt(id);
     if (!entry && entry.error().code() == Code::not_found) return ok();
@@ -160,7 +161,12 @@ Result<std::size_t> Receipts::remove_expired(std::size_t limit) {
     const UtcTime before = core_.clock.utc() - core_.config.reloadable.retention.delivered_days;
     TPF_TRY(const auto ids, core_.journal.removable(before, limit));
     for (const SpoolId& id : ids) {
-        TPF_TRY(remove_payloads(id));
+        const auto held = core_.locks.hold(id);
+        // The answer's own worker may have been here since the question.
+        TPF_TRY(const auto row, core_.journal.find(id));
+        if (row && !row->removed) {
+            TPF_TRY(remove_payloads(id));
+        }
     }
     return ids.size();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crypto/secret.h"
+#include "pseudonym/utf8.h"
 
 namespace tpf::pseudonym {
 namespace {
@@ -17,6 +18,22 @@ Digits to_digits(std::string_view text) noexcept {
     Digits d{};
     for (std::size_t i = 0; i < 11; ++i) d[i] = text[i] - '0';
     return d;
+}
+
+/// ASCII, Arabic-Indic, extended Arabic-Indic and fullwidth digits; -1: none.
+int digit_value(std::uint32_t c) noexcept {
+    for (const std::uint32_t zero : {0x30U, 0x660U, 0x6f0U, 0xff10U}) {
+        if (c >= zero && c <= zero + 9) return static_cast<int>(c - zero);
+    }
+    return -1;
+}
+
+/// What people and programs put between digits: white space of all widths, hyphens and dashes, full stop, marks without
+/// a width.
+bool is_separator(std::uint32_t c) noexcept {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '-' || c == '.' || c == 0xa0 || c == 0xad ||
+           c == 0xb7 || c == 0x1680 || (c >= 0x2000 && c <= 0x206f) || c == 0x2212 || c == 0x3000 || c == 0xfe58 ||
+           c == 0xfe63 || c == 0xfeff || c == 0xff0d || c == 0xff0e;
 }
 
 /// (weighted sum + control digit) mod 11 of both control digits.
@@ -131,25 +148,19 @@ bool holds_identity_number(std::string_view text) noexcept {
     std::array<char, 12> window{};  // the last digits of the run
     std::size_t run = 0;
     bool found = false;
-    const auto end_of_run = [&] {
-        if (run == 12) found = true;
-        run = 0;
-    };
-    for (std::size_t i = 0; i < text.size() && !found; ++i) {
-        const char c = text[i];
-        if (is_digit(c)) {
+    for (std::size_t i = 0; i < text.size() && !found;) {
+        Utf8Char next = decode_utf8(text.substr(i));
+        if (next.size == 0) next = {0, 1, false};
+        i += next.size;
+        if (const int digit = digit_value(next.code_point); digit >= 0) {
             std::rotate(window.begin(), window.begin() + 1, window.end());
-            window[11] = c;
+            window[11] = static_cast<char>('0' + digit);
             ++run;
-            if (run >= 11) found = read_number({window.data() + 1, 11}, true).count > 0;
-            continue;
+            found = run >= 12 || (run == 11 && read_number({window.data() + 1, 11}, true).count > 0);
+        } else if (!is_separator(next.code_point)) {
+            run = 0;
         }
-        const bool space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
-        const bool no_break_space = c == '\xc2' && i + 1 < text.size() && text[i + 1] == '\xa0';
-        if (no_break_space) ++i;
-        if (!space && !no_break_space && c != '-' && c != '.') end_of_run();
     }
-    end_of_run();
     crypto::wipe({reinterpret_cast<std::uint8_t*>(window.data()), window.size()});
     return found;
 }

@@ -64,8 +64,8 @@ struct IdentityNumber::Judged {
 };
 
 /// Whether `text` holds a run of digits that could be an identity number of any kind, real or synthetic, after dropping
-/// white space (no-break space too), `-` and `.`: a run of exactly 12 (DUF-nummer), or 11 digits anywhere in a run
-/// that are valid under any rule. For text that must hold none.
+/// what may stand between digits (white space, hyphens, `.`, of any script's width): 11 digits that are valid under any
+/// rule, or 12 and more (DUF-nummer, or numbers run together). For text that must hold none.
 [[nodiscard]] bool holds_identity_number(std::string_view text) noexcept;
 
 }  // namespace tpf::pseudonym

@@ -94,7 +94,7 @@ class Pass::Run final : public SubmissionHandler {
 
     [[nodiscard]] const std::optional<ClearHeader>& clear() const noexcept { return clear_; }
     [[nodiscard]] const std::optional<KeyId>& key_id() const noexcept { return key_id_; }
-    [[nodiscard]] bool authentic() const noexcept { return authentic_; }
+    [[nodiscard]] bool authentic() const noexcept { return authentic_ && layer_ && layer_->header_confirmed(); }
     [[nodiscard]] std::vector<Marked> marked() const { return layer_ ? layer_->marked() : std::vector<Marked>(); }
 
   private:

@@ -50,7 +50,7 @@ class Pass {
     [[nodiscard]] const std::optional<ClearHeader>& clear_header() const noexcept;
     /// The key that the message names, once it was read.
     [[nodiscard]] const std::optional<KeyId>& key_id() const noexcept;
-    /// The tag has verified: Hode is what the sender wrote, whatever else is wrong.
+    /// The tag has verified and Hode is the clear header: who sent it is known, whatever else is wrong.
     [[nodiscard]] bool authentic() const noexcept;
     /// Persons without a pseudonym; for Code::invalid_number.
     [[nodiscard]] std::vector<Marked> marked() const;

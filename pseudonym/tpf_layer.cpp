@@ -109,6 +109,7 @@ void TpfLayer::write_root() {
 Status TpfLayer::write_header() {
     TPF_TRY(const ClearHeader sealed, fields_.header());
     if (!(sealed == clear_)) return fail(Code::header_differs, "the clear header and Hode differ");
+    header_confirmed_ = true;
     element("MeldingsId", sealed.meldings_id.view());
     element("Meldingstype", to_string(sealed.meldingstype));
     open("Avsender");

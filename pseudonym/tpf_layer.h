@@ -72,6 +72,8 @@ class TpfLayer final : private XmlHandler, private SchemaHandler {
     [[nodiscard]] Status feed(std::string_view plaintext) { return scanner_.feed(plaintext); }
     /// The plaintext's end: all was there, the counts are right; the last output is written.
     [[nodiscard]] Result<PassReport> finish();
+    /// Hode was read and is the clear header.
+    [[nodiscard]] bool header_confirmed() const noexcept { return header_confirmed_; }
     /// Persons without a pseudonym so far.
     [[nodiscard]] const std::vector<Marked>& marked() const noexcept { return marked_; }
 
@@ -114,6 +116,7 @@ class TpfLayer final : private XmlHandler, private SchemaHandler {
     std::string prefix_;                                          // of our namespace in the output
     std::string person_prefix_;  // of the person at hand, where the sender bound prefix_ otherwise
     std::string out_;
+    bool header_confirmed_ = false;
     std::optional<UtcTime> created_;
     std::optional<std::chrono::sys_days> from_;
     std::optional<std::chrono::sys_days> to_;

@@ -33,10 +33,11 @@ TEST_SUITE("pseudonym/fields") {
         for (const std::string& bad :
              {std::string(), std::string("a"), std::string("@b"), std::string("a@"), std::string("a@b@c"),
               std::string("a\t@b"), std::string("a\x7f@b"), std::string("a\xc2\x85@b"), std::string(253, 'a') + "@b",
-              std::string("13097248023@b"), std::string("0000000000000@b")}) {
+              std::string("13097248023@b"), std::string("00000000000@b")}) {
             CHECK_MESSAGE(outcome(check_epost(bad)) == "FELTFORM", bad);
         }
-        for (const char* leak : {"13097248022@b", "130972-48022@b", "a@130972.48022", "202012345678@b"}) {
+        for (const char* leak :
+             {"13097248022@b", "130972-48022@b", "a@130972.48022", "202012345678@b", "0000000000000@b"}) {
             CHECK_MESSAGE(outcome(check_epost(leak)) == "IDENTITET", leak);
         }
     }

@@ -189,6 +189,14 @@ TEST_SUITE("pseudonym/identity_number") {
         CHECK(holds_identity_number(number_like("138972")));
         CHECK(holds_identity_number(number_like("813097")));
         CHECK(holds_identity_number("2026-01-01 " + number_like("137472")));
+        // As office programs and the web write them: thin, figure and zero-width spaces, other hyphens, other digits.
+        for (const std::string_view between :
+             {"\xe2\x80\xaf", "\xe2\x80\x89", "\xe2\x80\x87", "\xe2\x80\x8b", "\xe2\x80\x91", "\xe2\x80\x93",
+              "\xe2\x88\x92", "\xe3\x80\x80", "\xc2\xad"}) {
+            CHECK(holds_identity_number("Ola 130972" + std::string(between) + "48022"));
+        }
+        CHECK(holds_identity_number("130972\xef\xbc\x94\xef\xbc\x98\xef\xbc\x90\xef\xbc\x92\xef\xbc\x92"));
+        CHECK(holds_identity_number("2012 3456 7890 1"));  // a DUF-nummer and a digit more
         for (const std::string_view text :
              {"", "1309724802", "13097248023", "130972/48022", "130972a48022", "974761076", "2026-12-31", "+4799999999",
               "1309724802\xe2\x82\xac"

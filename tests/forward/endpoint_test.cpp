@@ -413,7 +413,9 @@ TEST_SUITE("forward/endpoint") {
             connection.hang();
             connection.remember(*request);
         });
-        const Outcome outcome = send_once(stage.settings(server.port()), pattern_post(300'000'000));
+        EndpointSettings settings = stage.settings(server.port());
+        settings.times.send_stall = 1h;  // It is the answer that ends the sending, not this.
+        const Outcome outcome = send_once(settings, pattern_post(300'000'000));
         CHECK(outcome.kind == Kind::answered);
         CHECK(outcome.http_status == 409);
     }
@@ -510,7 +512,9 @@ TEST_SUITE("forward/endpoint") {
             reached.set_value();
             connection.hang();
         });
-        const auto endpoint = endpoint_to(stage.settings(server.port()));
+        EndpointSettings settings = stage.settings(server.port());
+        settings.times.answer = 1h;  // It is cut() that ends it, not this.
+        const auto endpoint = endpoint_to(settings);
         auto under_way = start(*endpoint, post_of("x"));
         reached.get_future().wait();
         endpoint->cut();

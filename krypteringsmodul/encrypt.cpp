@@ -109,6 +109,7 @@ class Run {
         Counter counter;
         ReadOptions options;
         options.contents = false;
+        options.note = &index_;
         options.max_person_bytes = job_.max_person_bytes;
         TPF_TRY(first_, read("Kontrollerer", counter, options, nullptr));
         first_.header = counter.header();
@@ -138,6 +139,7 @@ class Run {
         Batcher batcher(pipeline);
         ReadOptions options;
         options.search_numbers = false;  // the same bytes were searched already
+        if (index_.usable()) options.follow = &index_;
         options.max_person_bytes = job_.max_person_bytes;
         if (auto again = file_->seek(0); !again) return fail(file_error(again.error(), "IPLOS filen kunne ikke leses"));
         TPF_TRY(const Reading second, read("Krypterer", batcher, options, &batcher));
@@ -183,6 +185,7 @@ class Run {
     const Surroundings& around_;
     std::unique_ptr<File> file_;
     Reading first_;
+    PersonIndex index_;
 };
 
 }  // namespace

@@ -57,7 +57,9 @@ bool is_field(const XmlStart& tag, std::string_view name) noexcept {
 }  // namespace
 
 ExportReader::ExportReader(PersonSink& sink, const ReadOptions& options)
-    : sink_(sink), options_(options), scanner_(*this, scanner_options()) {}
+    : sink_(sink), options_(options), scanner_(*this, scanner_options()) {
+    if (options.follow != nullptr) cutter_.emplace(*options.follow);
+}
 
 // --- bytes to UTF-8
 
@@ -75,6 +77,7 @@ Status ExportReader::finish() {
     if (transcoder_) {
         if (!transcoder_->finish()) return fail(feil(Code::encoding, "IPLOS filen slutter midt i et tegn."));
     }
+    if (cutter_) return cutter_->finish();
     if (auto finished = scanner_.finish(); !finished) return fail(explain(finished.error()));
     return ok();
 }
@@ -103,7 +106,7 @@ Status ExportReader::begin() {
     TPF_TRY(choose_encoding(bom, scanner_.declared_encoding()));
     const std::string_view rest = std::string_view(text).substr(declaration);
     if (!utf16) return decode(rest);
-    TPF_TRY(scan(rest));
+    TPF_TRY(take(rest));
     return decoded ? ok() : wrong_characters();
 }
 
@@ -130,16 +133,26 @@ Status ExportReader::choose_encoding(const BomInfo& bom, const std::string& decl
 }
 
 Status ExportReader::decode(std::string_view bytes) {
-    if (!transcoder_) return scan(bytes);
+    if (!transcoder_) return take(bytes);
     utf8_.clear();
     const bool decoded = transcoder_->update(bytes, utf8_).has_value();
     // What came before the fault may hold a fault of its own, which then is the first.
-    TPF_TRY(scan(utf8_));
+    TPF_TRY(take(utf8_));
     return decoded ? ok() : wrong_characters();
 }
 
 Status ExportReader::wrong_characters() const {
     return fail(feil(Code::encoding, "IPLOS filen har ugyldige tegn" + near() + "."));
+}
+
+/// What stands after the XML declaration.
+Status ExportReader::take(std::string_view utf8) {
+    if (!cutter_) return scan(utf8);
+    while (cutter_->cut(utf8, person_)) {
+        ++persons_;
+        TPF_TRY(sink_.person(person_));
+    }
+    return ok();
 }
 
 Status ExportReader::scan(std::string_view utf8) {
@@ -191,6 +204,18 @@ Status ExportReader::stop(Error error) {
 // --- events
 
 Status ExportReader::start(const XmlStart& tag) {
+    TPF_TRY(start_event(tag));
+    position_ += tag.raw.size();
+    return ok();
+}
+
+Status ExportReader::end(const XmlEnd& tag) {
+    TPF_TRY(end_event(tag));
+    position_ += tag.raw.size();
+    return ok();
+}
+
+Status ExportReader::start_event(const XmlStart& tag) {
     switch (state_) {
         case State::outside:
             return start_root(tag);
@@ -300,6 +325,7 @@ Status ExportReader::start_number(const XmlStart& tag) {
             feil(Code::not_allowed, "Feltet IPLOS\\Person\\Fodselsnummer skal ikke ha attributter" + here() + "."));
     }
     leaf_.clear();
+    number_plain_ = true;
     state_ = State::number;
     return ok();
 }
@@ -329,7 +355,7 @@ Status ExportReader::check_prefixes(const XmlStart& tag) {
                          here() + ". Prefikset må deklareres i personens eget innhold."));
 }
 
-Status ExportReader::end(const XmlEnd& tag) {
+Status ExportReader::end_event(const XmlEnd& tag) {
     switch (state_) {
         case State::outside:
             return ok();
@@ -350,7 +376,7 @@ Status ExportReader::end(const XmlEnd& tag) {
         case State::person:
             return stop(missing_field("IPLOS\\Person\\Fodselsnummer"));
         case State::number:
-            return end_number();
+            return end_number(position_ + tag.raw.size());
         case State::content:
             if (depth_ == 0) return end_person();
             while (!own_prefixes_.empty() && own_prefixes_.back().first == depth_) own_prefixes_.pop_back();
@@ -360,7 +386,7 @@ Status ExportReader::end(const XmlEnd& tag) {
     return ok();
 }
 
-Status ExportReader::end_number() {
+Status ExportReader::end_number(std::uint64_t content_at) {
     const std::string_view number = trim_xml_space(leaf_);
     if (count_characters(number) > kNumberCharacters) {
         return stop(feil(Code::field_form, "Feltet IPLOS\\Person\\Fodselsnummer er lengre enn 32 tegn" + here() + "."));
@@ -369,6 +395,11 @@ Status ExportReader::end_number() {
     if (options_.search_numbers) {
         in_values_.reset(number);
         in_raw_.reset(number);
+    }
+    if (options_.note != nullptr) {
+        if (!number_plain_) options_.note->give_up();
+        const auto before = static_cast<std::size_t>(number.data() - leaf_.data());
+        options_.note->number(number.empty() ? content_at : number_at_ + before, number.size(), content_at);
     }
     depth_ = 0;
     own_prefixes_.clear();
@@ -382,17 +413,28 @@ Status ExportReader::end_person() {
             feil(Code::identity_leak, "Person nummer " + std::to_string(persons_) + on_line(person_line_) +
                                           " har sitt eget fødselsnummer også i et annet felt. Det må fjernes der."));
     }
+    if (options_.note != nullptr) options_.note->content(content_size_);
     state_ = State::root;
     if (auto taken = sink_.person(person_); !taken) return stop(taken.error());
     return ok();
 }
 
 Status ExportReader::text(std::string_view raw, std::string_view value) {
-    return this->value(raw, value);
+    TPF_TRY(this->value(raw, value));
+    position_ += raw.size();
+    return ok();
 }
 
 Status ExportReader::extra(std::string_view raw, std::string_view value) {
-    return this->value(raw, value);
+    number_plain_ = false;
+    if (state_ == State::outside && position_ == 0) {
+        // The index counts from the root's '<', which is the first one only if nothing else stands before it.
+        if (options_.note != nullptr) options_.note->give_up();
+        return ok();
+    }
+    TPF_TRY(this->value(raw, value));
+    position_ += raw.size();
+    return ok();
 }
 
 /// Character data, or a comment or processing instruction (no value), or a CDATA section.
@@ -418,6 +460,8 @@ Status ExportReader::value(std::string_view raw, std::string_view value) {
                                      std::string(number ? "IPLOS\\Person\\Fodselsnummer" : HeaderFields::path(field_)) +
                                      " er for langt" + here() + "."));
             }
+            if (leaf_.empty()) number_at_ = position_;
+            number_plain_ = number_plain_ && raw.size() == value.size();
             leaf_ += value;
             return ok();
         case State::content:

@@ -14,6 +14,7 @@
 #include "base/transcode.h"
 #include "krypteringsmodul/export_header.h"
 #include "krypteringsmodul/own_number.h"
+#include "krypteringsmodul/person_index.h"
 #include "pseudonym/xml_scanner.h"
 
 namespace tpf::krypteringsmodul {
@@ -39,6 +40,11 @@ struct ReadOptions {
     bool contents = true;
     /// Look for each person's own number in the content.
     bool search_numbers = true;
+    /// Notes where each person lies, for a second reading of the same bytes.
+    PersonIndex* note = nullptr;
+    /// The second reading: persons are cut out where the first one found them. Only for bytes that are known, or will
+    /// be found, to be the same; the header is not handed over again, and nothing is checked.
+    const PersonIndex* follow = nullptr;
     /// The most bytes of one person's content.
     std::size_t max_person_bytes = std::size_t{64} << 20;
 };
@@ -58,6 +64,7 @@ class ExportReader final : private pseudonym::XmlHandler {
     Status begin();
     Status choose_encoding(const BomInfo& bom, const std::string& declared);
     Status decode(std::string_view bytes);
+    Status take(std::string_view utf8);
     Status wrong_characters() const;
     Status scan(std::string_view utf8);
     Error explain(const Error& error) const;
@@ -67,6 +74,8 @@ class ExportReader final : private pseudonym::XmlHandler {
     Status text(std::string_view raw, std::string_view value) override;
     Status extra(std::string_view raw, std::string_view value) override;
 
+    Status start_event(const pseudonym::XmlStart& tag);
+    Status end_event(const pseudonym::XmlEnd& tag);
     Status start_root(const pseudonym::XmlStart& tag);
     Status start_in_header(const pseudonym::XmlStart& tag);
     Status start_person(const pseudonym::XmlStart& tag);
@@ -75,7 +84,7 @@ class ExportReader final : private pseudonym::XmlHandler {
     Status check_prefixes(const pseudonym::XmlStart& tag);
     Status value(std::string_view raw, std::string_view value);
     Status append_content(std::string_view raw);
-    Status end_number();
+    Status end_number(std::uint64_t content_at);
     Status end_person();
     Status finish_header();
     Status stop(Error error);
@@ -100,6 +109,10 @@ class ExportReader final : private pseudonym::XmlHandler {
     bool stopped_here_ = false;  // the error is ours, in the sender's words already
     std::string leaf_;
     std::uint64_t persons_ = 0;
+    std::uint64_t position_ = 0;   // of the current event, in UTF-8, from the root's '<'
+    std::uint64_t number_at_ = 0;  // of the number's text
+    bool number_plain_ = false;    // it stands there as it is meant, in one piece
+    std::optional<PersonCutter> cutter_;
     ExportPerson person_;
     std::size_t content_size_ = 0;
     std::uint64_t person_line_ = 0;

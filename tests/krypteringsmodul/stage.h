@@ -5,7 +5,6 @@
 #include <atomic>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -51,7 +50,9 @@ class StillClock final : public Clock {
 inline std::string slurp(const Path& path) {
     std::ifstream in(path, std::ios::binary);
     if (!in) throw std::logic_error("no such file");
-    return {std::istreambuf_iterator<char>(in), {}};
+    std::string text(std::filesystem::file_size(path), '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    return text;
 }
 inline void spill(const Path& path, std::string_view text) {
     std::ofstream(path, std::ios::binary) << text;

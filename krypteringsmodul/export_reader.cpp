@@ -20,14 +20,13 @@ constexpr std::size_t kNumberCharacters = 32;
 constexpr std::size_t kDepth = 200;
 constexpr std::size_t kAttributes = 256;
 constexpr std::size_t kNamespaces = 256;
-constexpr std::size_t kTagBytes = std::size_t{1} << 20;
 
-pseudonym::XmlOptions scanner_options() {
+pseudonym::XmlOptions scanner_options(std::size_t max_tag_bytes) {
     pseudonym::XmlOptions options;
     options.limits.depth = kDepth;
     options.limits.attributes = kAttributes;
     options.limits.namespaces = kNamespaces;
-    options.limits.tag_bytes = kTagBytes;
+    options.limits.tag_bytes = max_tag_bytes;
     options.extras = true;
     options.any_declared_encoding = true;
     options.lines = true;
@@ -57,7 +56,7 @@ bool is_field(const XmlStart& tag, std::string_view name) noexcept {
 }  // namespace
 
 ExportReader::ExportReader(PersonSink& sink, const ReadOptions& options)
-    : sink_(sink), options_(options), scanner_(*this, scanner_options()) {
+    : sink_(sink), options_(options), scanner_(*this, scanner_options(options.max_tag_bytes)) {
     if (options.follow != nullptr) cutter_.emplace(*options.follow);
 }
 

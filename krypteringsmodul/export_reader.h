@@ -47,6 +47,8 @@ struct ReadOptions {
     const PersonIndex* follow = nullptr;
     /// The most bytes of one person's content.
     std::size_t max_person_bytes = std::size_t{64} << 20;
+    /// The most bytes of one tag. The scanner reserves as much, so that a fuzzer wants less.
+    std::size_t max_tag_bytes = std::size_t{1} << 20;
 };
 
 /// Pushed: feed() pieces of any size, then finish(). After an error it is of no further use. Not thread-safe.

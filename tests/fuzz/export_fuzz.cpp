@@ -18,6 +18,7 @@ using fuzz::require;
 struct Person {
     std::string number;
     std::string content;  ///< of the reader: raw; of the judge: its events
+    friend bool operator==(const Person&, const Person&) = default;
 };
 
 struct Outcome final : krypteringsmodul::PersonSink {
@@ -170,7 +171,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static Judge judge;
     const fuzz::Input input(data, size);
     const std::string text = in_encoding(input.text, input.mode);
-    const krypteringsmodul::ReadOptions options;
+    krypteringsmodul::PersonIndex index;
+    krypteringsmodul::ReadOptions options;
+    options.max_tag_bytes = 1024;
 
     const Outcome whole = read(options, [&](auto& reader) { return reader.feed(text); });
     const Outcome cut = read(options, [&](auto& reader) {
@@ -182,13 +185,28 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return status;
     });
     require(whole.told == cut.told, "what is told depends on how the file is cut");
-    krypteringsmodul::ReadOptions counting;
+    krypteringsmodul::ReadOptions counting = options;
     counting.contents = false;
+    counting.note = &index;
     const Outcome counted = read(counting, [&](auto& reader) { return reader.feed(text); });
     require(counted.told == whole.told && counted.persons.size() == whole.persons.size(), "the two readings differ");
     if (!whole.told.empty()) return 0;
 
     require(whole.headers == 1, "a file without a header");
+    if (index.usable()) {
+        krypteringsmodul::ReadOptions following = options;
+        following.follow = &index;
+        const Outcome cut_out = read(following, [&](auto& reader) {
+            Status status = ok();
+            fuzz::Splitter(input.seed).each(text, [&](std::string_view piece) {
+                status = reader.feed(piece);
+                return status.has_value();
+            });
+            return status;
+        });
+        require(cut_out.told.empty(), "the second reading finds a fault");
+        require(cut_out.persons == whole.persons, "the second reading finds other persons");
+    }
     require(judge.parse(text), "expat refuses what the reader accepts");
     require(judge.persons.size() == whole.persons.size(), "expat counts other persons");
     for (std::size_t i = 0; i < whole.persons.size(); ++i) {

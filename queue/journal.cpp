@@ -1,5 +1,7 @@
 #include "queue/journal.h"
 
+#include <limits>
+
 #include "base/encoding.h"
 #include "base/sha256.h"
 #include "queue/journal_writer.h"
@@ -110,6 +112,8 @@ void take_header(MessageRow& row, const PassResult& result) {
 }
 
 Status check_result(const PassResult& result) {
+    constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();  // what a column holds
+    if (result.persons > kMost || result.output_size > kMost) return fail(Code::internal, "a count is too large");
     if (!is_sha256_hex(result.input_sha256) || !is_sha256_hex(result.output_sha256)) {
         return fail(Code::internal, "a digest is not 64 hex digits");
     }

@@ -195,10 +195,12 @@ class Journal {
     /// SQLite's quick check, then every row's digest and the agreement of names and counts with the rows. Slow on a
     /// big journal. Code::journal says what is wrong.
     [[nodiscard]] Status check();
-    /// Transactions committed and changes in them since it was opened; the ratio is what group commit saves.
+    /// Transactions committed and changes in them since it was opened: the ratio is what group commit saves. `waiting`:
+    /// calls that the writer has not taken yet.
     struct Statistics {
         std::uint64_t commits = 0;
         std::uint64_t changes = 0;
+        std::uint64_t waiting = 0;
     };
     [[nodiscard]] Statistics statistics() const;
 

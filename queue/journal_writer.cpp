@@ -58,7 +58,9 @@ Status Journal::Writer::submit(Job& job) {
 
 Journal::Statistics Journal::Writer::statistics() const {
     const std::lock_guard lock(mutex_);
-    return statistics_;
+    Statistics now = statistics_;
+    now.waiting = waiting_.size();
+    return now;
 }
 
 void Journal::Writer::run() {

@@ -25,10 +25,15 @@ struct DropFixture {
     Status admission = ok();
     DropSource source = make();
 
+    std::function<void()> before_taking = [] {};
+
     DropSource make() {
         return DropSource(*spool, clock,
                           {.source = "drop", .folder = drop, .sender = sender(), .settle = std::chrono::seconds(2)},
-                          [this](const DropSettings&, std::uint64_t) { return admission; });
+                          [this](const DropSettings&, std::uint64_t) {
+                              before_taking();
+                              return admission;
+                          });
     }
     /// Two looks with the settle time between them.
     Result<DropScan> settled_scan() {
@@ -75,6 +80,22 @@ TEST_SUITE("queue/drop_source") {
         CHECK(get(source.scan()).settling == 1);
         clock.advance(std::chrono::seconds(2));
         CHECK(get(source.scan()).taken.size() == 1);
+    }
+
+    TEST_CASE_FIXTURE(DropFixture, "a file that changes while it is taken is not handed over") {
+        put(drop / "melding.xml", "kryp");
+        const auto modified = std::filesystem::last_write_time(drop / "melding.xml");
+        before_taking = [this, modified] {
+            put(drop / "melding.xml", "kryptert");
+            std::filesystem::last_write_time(drop / "melding.xml", modified);
+        };
+        CHECK(get(settled_scan()).refused == 1);
+        CHECK(in_inbox() == 0);
+        CHECK(get(fs.list(spool->folders().inbox_tmp)).empty());
+        before_taking = [] {};
+        const DropScan scan = get(settled_scan());
+        REQUIRE(scan.taken.size() == 1);
+        CHECK(get(spool->read_inbox(scan.taken[0])).size == 8);
     }
 
     TEST_CASE_FIXTURE(DropFixture, "names of unfinished files are passed over") {

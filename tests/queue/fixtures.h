@@ -51,6 +51,7 @@ class ManualClock final : public Clock {
 class SwitchedSink final : public AuditSink {
   public:
     std::optional<Code> fail_with;
+    std::string fail_for;       ///< an actor whose entries are refused
     bool break_commit = false;  ///< makes the COMMIT itself fail
 
     Status prepare(sqlite::Database& db) override {
@@ -61,6 +62,7 @@ class SwitchedSink final : public AuditSink {
     }
     Status append(sqlite::Database& db, const AuditEntry& entry, UtcTime time) override {
         if (fail_with) return fail(*fail_with, "injected");
+        if (entry.actor() == fail_for) return fail(Code::internal, "injected");
         if (break_commit) {
             TPF_TRY(db.execute("INSERT INTO child(id) VALUES(1)"));
         }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <latch>
 #include <thread>
 #include <vector>
 
@@ -36,6 +37,35 @@ TEST_SUITE("queue/group_sync") {
         CHECK(failures == 0);
         fs.crash(Loss::unsynced);
         CHECK(get(fs.list(folder.path())).size() == kThreads * kEach);
+    }
+
+    TEST_CASE("a sync that had begun before the call does not count for it") {
+        const TempFolder folder;
+        FaultFs fs(folder.path());
+        GroupSync sync(fs);
+        std::latch running(1);
+        std::latch go_on(1);
+        std::atomic<int> syncs = 0;
+        fs.drop_syncs(Call::sync_folder, [&](const Path&) {
+            if (++syncs == 1) {
+                running.count_down();
+                go_on.wait();
+            }
+            return false;
+        });
+        std::thread first([&] { good(sync.sync(folder.path())); });
+        running.wait();
+        std::atomic<bool> called = false;
+        std::thread second([&] {
+            called = true;
+            good(sync.sync(folder.path()));
+        });
+        while (!called) std::this_thread::yield();
+        for (int i = 0; i < 1000; ++i) std::this_thread::yield();  // let it see the first one running
+        go_on.count_down();
+        first.join();
+        second.join();
+        CHECK(syncs == 2);
     }
 
     TEST_CASE("a failed sync fails everybody from then on; another error only that call") {

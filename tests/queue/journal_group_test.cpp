@@ -78,28 +78,37 @@ TEST_SUITE("queue/journal_group") {
         good(journal->check());
     }
 
-    TEST_CASE("what waits together is committed together") {
+    TEST_CASE("what waits together is committed together; what is refused among it leaves nothing") {
         const TempFolder folder;
         const ManualClock clock;
-        audit::EventLog log;
-        const auto journal = get(Journal::open(folder.path() / "journal.db", log, clock));
+        SwitchedSink sink;
+        sink.fail_for = "refused";
+        const auto journal = get(Journal::open(folder.path() / "journal.db", sink, clock));
+        std::vector<SpoolId> good_ids, bad_ids;
         std::vector<std::thread> threads;
-        std::atomic<int> started = 0;
+        std::atomic<int> refused = 0;
         {
             Gate gate(*journal);
             for (int t = 0; t < kThreads; ++t) {
-                threads.emplace_back([&] {
-                    ++started;
-                    good(journal->record(entry(AuditKind::start)));
+                const bool bad = t % 2 == 1;
+                const SpoolId id = SpoolId::random();
+                (bad ? bad_ids : good_ids).push_back(id);
+                threads.emplace_back([&journal, &refused, bad, id] {
+                    const AuditEntry claimed(AuditKind::claimed, bad ? "refused" : "tpfd");
+                    if (!journal->claim(claim_of(id), claimed)) ++refused;
                 });
             }
-            while (started < kThreads) std::this_thread::yield();
+            while (journal->statistics().waiting < kThreads) std::this_thread::yield();
             gate.open();
         }
         for (std::thread& thread : threads) thread.join();
-        CHECK(journal->statistics().changes == kThreads);
-        CHECK(journal->statistics().commits <= kThreads);
-        CHECK(events(*journal) == kThreads);
+        CHECK(refused == kThreads / 2);
+        CHECK(journal->statistics().commits == 1);
+        CHECK(journal->statistics().changes == kThreads / 2);
+        for (const SpoolId& id : good_ids) CHECK(get(journal->find(id)).has_value());
+        for (const SpoolId& id : bad_ids) CHECK_FALSE(get(journal->find(id)).has_value());
+        CHECK(events(*journal) == kThreads / 2);
+        good(journal->check());
     }
 
     TEST_CASE("one failed commit fails its whole group, and everybody after") {

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <sqlite3.h>
 
+#include <limits>
+
 #include "tests/queue/fixtures.h"
 
 namespace tpf::queue::test {
@@ -212,7 +214,14 @@ TEST_SUITE("queue/journal") {
     }
 
     TEST_CASE_FIXTURE(JournalFixture, "a message of any size passes a limit only by an operator") {
-        CHECK(pass(claimed(), "x", kMeldingsId, 5, ~std::uint64_t{0}).kind == PassOutcome::Kind::held);
+        constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+        CHECK(pass(claimed(), "en", kMeldingsId, kMost, kMost).kind == PassOutcome::Kind::committed);
+        const SpoolId id = claimed();
+        CHECK(pass(id, "to", kOtherMeldingsId, kMost, kMost).kind == PassOutcome::Kind::held);
+        CHECK(pass(claimed(), "tre", kOtherMeldingsId, std::nullopt, 0).kind == PassOutcome::Kind::committed);
+        CHECK(row(id).persons == kMost);
+        CHECK(code_of(journal->commit_pass(claimed(), result_of("x", name_of(kOtherMeldingsId), kMost + 1), {},
+                                           pass_entries())) == Code::internal);
     }
 
     TEST_CASE_FIXTURE(JournalFixture, "a retry takes the settings now in force, unless bytes were committed before") {

@@ -91,6 +91,8 @@ TEST_SUITE("queue/spool") {
         const auto tight = get(Spool::open(fs, folder.path(), {.reserve_bytes = 1000}));
         fs.set_free_bytes(1004);
         CHECK(code_of(hand_over(*tight, "12345")) == Code::disk_full);
+        fs.set_free_bytes(999);
+        CHECK(code_of(hand_over(*tight, "")) == Code::disk_full);
         fs.set_free_bytes(1005);
         const SpoolId id = get(hand_over(*tight, "12345")).id;
         fs.set_free_bytes(0);

@@ -1,12 +1,11 @@
 #include "crypto/random.h"
 
-#include <botan/auto_rng.h>
+#include <botan/system_rng.h>
 
 namespace tpf::crypto {
 
 Botan::RandomNumberGenerator& thread_rng() {
-    static thread_local Botan::AutoSeeded_RNG rng;
-    return rng;
+    return Botan::system_rng();
 }
 
 }  // namespace tpf::crypto

@@ -5,7 +5,8 @@
 
 namespace tpf::crypto {
 
-/// Botan's AutoSeeded generator (HMAC_DRBG over the system's), one per thread: fast, and no thread waits for another.
+/// The system's generator (getrandom). Botan's AutoSeeded one (HMAC_DRBG over it) took 10 µs a call on the machine where
+/// a call of this one takes 0.3 µs; three calls a person were a third of tpf-krypt's time.
 [[nodiscard]] Botan::RandomNumberGenerator& thread_rng();
 
 }  // namespace tpf::crypto

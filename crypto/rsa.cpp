@@ -90,9 +90,8 @@ std::size_t RsaPublicKey::modulus_bytes() const noexcept {
 
 struct KeyWrapper::State {
     State(const RsaPublicKey& key_, KeyTransport transport)
-        : key(key_), encryptor(key.state().key, rng, eme_name(transport)) {}
+        : key(key_), encryptor(key.state().key, thread_rng(), eme_name(transport)) {}
     RsaPublicKey key;
-    Botan::AutoSeeded_RNG rng;
     Botan::PK_Encryptor_EME encryptor;
 };
 
@@ -104,7 +103,7 @@ KeyWrapper::KeyWrapper(KeyWrapper&&) noexcept = default;
 Result<Bytes> KeyWrapper::wrap(const ContentKey& key) {
     const ByteView bytes = key.key.bytes(SecretToken::access());
     try {
-        Bytes wrapped = state_->encryptor.encrypt(bytes.data(), bytes.size(), state_->rng);
+        Bytes wrapped = state_->encryptor.encrypt(bytes.data(), bytes.size(), thread_rng());
         // Botan leaves out leading zero bytes in some versions; RFC 8017 has a ciphertext of the modulus' length.
         wrapped.insert(wrapped.begin(), state_->key.modulus_bytes() - wrapped.size(), 0);
         return wrapped;

@@ -31,7 +31,7 @@ class SecretBytes {
     explicit SecretBytes(std::size_t size);
     /// A copy; the caller wipes the original.
     [[nodiscard]] static SecretBytes copy_of(ByteView bytes);
-    /// From the process's random generator (Botan AutoSeeded over the system's).
+    /// From the process's random generator (the system's).
     [[nodiscard]] static SecretBytes random(std::size_t size);
     ~SecretBytes();
     SecretBytes(SecretBytes&&) noexcept;

@@ -1,2 +1,0 @@
-# Empty compiler generated dependencies file for tpf_crypto.
-# This may be replaced when dependencies are built.

@@ -1,2 +1,0 @@
-# Empty dependencies file for tpf_krypt.
-# This may be replaced when dependencies are built.

@@ -56,5 +56,8 @@ class Commands {
 };
 
 [[nodiscard]] Json row_json(const queue::MessageRow& row);
+/// The first kMarksShown of them; the count stands beside, and the sender's kvittering has all.
+inline constexpr std::size_t kMarksShown = 1000;
+[[nodiscard]] Json marks_json(const PersonMarks& marks);
 
 }  // namespace tpf::daemon

@@ -38,6 +38,14 @@ Result<std::string> reason_of(const Json& args) {
 
 }  // namespace
 
+Json marks_json(const PersonMarks& marks) {
+    Json list = Json::array();
+    for (auto one = marks.next(0); one && list.size() < kMarksShown; one = marks.next(one->person)) {
+        list.push_back({{"person", one->person}, {"code", to_string(one->kode)}});
+    }
+    return list;
+}
+
 Json row_json(const MessageRow& row) {
     Json json = {{"id", row.id.str()}, {"state", queue::to_string(row.state)}, {"source", row.source}};
     if (row.sender) json["sender"] = row.sender->str();
@@ -50,11 +58,7 @@ Json row_json(const MessageRow& row) {
     put_text(json, "period_from", row.periode_fra);
     put_text(json, "period_to", row.periode_til);
     put(json, "persons", row.persons);
-    if (!row.marked.empty()) {
-        Json marked = Json::array();
-        for (const auto& person : row.marked) marked.push_back({{"person", person.person}, {"code", person.kode}});
-        json["without_pseudonym"] = std::move(marked);
-    }
+    if (row.marked != 0) json["persons_without_pseudonym"] = row.marked;
     put(json, "input_sha256", row.input_sha256);
     put(json, "output_sha256", row.output_sha256);
     put(json, "output_bytes", row.output_size);
@@ -132,6 +136,10 @@ Result<Json> Commands::queue_show(const Call& call) {
     TPF_TRY(const std::string id, text_arg(call.args, "id", true));
     TPF_TRY(const MessageRow row, core_.journal.resolve(id));
     Json json = row_json(row);
+    if (row.marked != 0) {
+        TPF_TRY(const PersonMarks marks, core_.journal.marks(row));
+        json["without_pseudonym"] = marks_json(marks);
+    }
     TPF_TRY(const auto repeats, core_.journal.duplicates_of(row.id));
     if (!repeats.empty()) {
         json["repeated_as"] = Json::array();
@@ -177,7 +185,15 @@ Result<Json> Commands::receipt(const Call& call) {
     if (row.duplicate_of) {
         TPF_TRY(original, core_.journal.find(*row.duplicate_of));
     }
-    return parse_object(queue::kvittering_json(row, original ? &*original : nullptr));
+    const MessageRow& outcome = original ? *original : row;
+    TPF_TRY(const PersonMarks all, core_.journal.marks(outcome));
+    PersonMarks shown;
+    for (auto one = all.next(0); one && shown.count() < kMarksShown; one = all.next(one->person)) {
+        shown.mark(one->person, one->kode);
+    }
+    TPF_TRY(Json json, parse_object(queue::kvittering_json(row, original ? &*original : nullptr, shown)));
+    if (shown.count() != all.count()) json["utenPseudonymAntall"] = all.count();
+    return json;
 }
 
 }  // namespace tpf::daemon

@@ -22,13 +22,6 @@ Json register_json(const queue::RegisterHealth& health) {
     return json;
 }
 
-Json persons_json(const std::vector<pseudonym::Marked>& marked) {
-    Json list = Json::array();
-    for (const auto& person : marked)
-        list.push_back({{"person", person.position}, {"code", pseudonym::apprec_code(person.fault)}});
-    return list;
-}
-
 }  // namespace
 
 Result<Json> Commands::status(const Call&) {
@@ -77,7 +70,10 @@ Result<Json> Commands::check(const Call& call) {
     Json json = {{"would_pass", run.report.has_value()}, {"bytes", run.input_bytes}, {"sha256", hex(run.input_digest)}};
     if (!run.report) {
         json["error"] = error_json(run.report.error());
-        if (!run.marked.empty()) json["without_pseudonym"] = persons_json(run.marked);
+        if (!run.marked.empty()) {
+            json["persons_without_pseudonym"] = run.marked.count();
+            json["without_pseudonym"] = marks_json(run.marked);
+        }
         return json;
     }
     const auto& report = run.report.value();
@@ -85,7 +81,8 @@ Result<Json> Commands::check(const Call& call) {
     json["name"] = name.str();
     json["register"] = report.header.reg.str();
     json["persons"] = report.persons;
-    json["without_pseudonym"] = persons_json(report.marked);
+    json["persons_without_pseudonym"] = report.marked.count();
+    json["without_pseudonym"] = marks_json(report.marked);
     TPF_TRY(const auto known, core_.journal.find_by_name(name));
     if (known) {
         const bool same = known->input_sha256 == hex(run.input_digest);

@@ -16,6 +16,7 @@ namespace {
 constexpr std::chrono::seconds kFirstDelay{1};
 constexpr std::chrono::seconds kMostDelay{60};
 constexpr std::chrono::seconds kReceiptDelay{5};  // for an answer that could not be dealt with
+constexpr std::chrono::seconds kAnswerDelay{5};   // after a round in which a kvittering could not be written
 constexpr std::chrono::seconds kDrainTime{60};    // after SIGTERM: for what runs
 constexpr std::chrono::seconds kRemovalEvery{60};
 constexpr std::size_t kBatch = 256;
@@ -263,8 +264,11 @@ void Coordinator::take_receipts() {
 
 void Coordinator::housekeeping() {
     const std::lock_guard lock(mutex_);
-    if (answers_wanted_ && !answers_in_flight_) {
+    const auto now = core_.clock.steady();
+    const bool again = answers_retry_ && *answers_retry_ <= now;
+    if ((answers_wanted_ || again) && !answers_in_flight_ && (!answers_retry_ || again)) {
         answers_wanted_ = false;
+        answers_retry_.reset();
         answers_in_flight_ = true;
         pool_.submit(WorkerPool::Size::small, [this] {
             const auto written = receipts_.write_answers(kBatch);
@@ -272,7 +276,8 @@ void Coordinator::housekeeping() {
             {
                 const std::lock_guard inner(mutex_);
                 answers_in_flight_ = false;
-                answers_wanted_ = answers_wanted_ || (written && written.value() > 0);
+                answers_wanted_ = answers_wanted_ || (written && written.value().written > 0);
+                if (!written || written.value().failed > 0) answers_retry_ = core_.clock.steady() + kAnswerDelay;
             }
             core_.lifecycle.wake();
         });

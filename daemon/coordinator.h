@@ -67,6 +67,7 @@ class Coordinator {
     std::map<SpoolId, std::chrono::steady_clock::time_point> receipts_later_;  // not before then
     bool answers_wanted_ = true;  // a row changed since kvitteringer were last looked for
     bool answers_in_flight_ = false;
+    std::optional<std::chrono::steady_clock::time_point> answers_retry_;  // not before then; one could not be written
     bool removal_in_flight_ = false;
     bool settling_ = false;
     std::chrono::steady_clock::time_point removal_next_{};

@@ -81,9 +81,11 @@ std::string print_check(const Json& result) {
     }
     const auto marked = result.find("without_pseudonym");
     if (marked != result.end() && !marked->empty()) {
-        out << marked->size() << " persons without a pseudonym:";
+        const std::uint64_t all = result.value("persons_without_pseudonym", std::uint64_t{marked->size()});
+        out << all << " persons without a pseudonym:";
         for (const Json& person : *marked)
             out << " " << field(person, "person") << " (" << field(person, "code") << ")";
+        if (all > marked->size()) out << " … and " << all - marked->size() << " more";
         out << "\n";
     }
     return out.str();

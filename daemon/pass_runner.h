@@ -25,7 +25,7 @@ struct PassRun {
     std::optional<pseudonym::ClearHeader> clear_header;
     std::optional<KeyId> key_id;
     bool authentic = false;
-    std::vector<pseudonym::Marked> marked;
+    PersonMarks marked;
 };
 
 /// An error that is not the message's fault (disk, keys) is in `report` like any other; the input is then not read to

@@ -18,14 +18,6 @@ AuditEntry entry_for(AuditKind kind, const SpoolId& id) {
     return AuditEntry(kind, kServiceActor).message(id);
 }
 
-std::vector<queue::MarkedPerson> marked_persons(const std::vector<pseudonym::Marked>& marked) {
-    std::vector<queue::MarkedPerson> out;
-    out.reserve(marked.size());
-    for (const auto& person : marked)
-        out.push_back({person.position, std::string(pseudonym::apprec_code(person.fault))});
-    return out;
-}
-
 std::string versions_text(const std::vector<unsigned>& versions) {
     std::string text;
     for (const unsigned version : versions) text += (text.empty() ? "" : " ") + std::to_string(version);
@@ -110,7 +102,7 @@ Result<std::optional<MessageRow>> Pipeline::claim(const SpoolId& id) {
         return std::optional<MessageRow>();
     }
     const queue::Claim claim{
-        id, source.value(), kilde.sender, kilde.received, kilde.size, conf::pinned_json(core_.config)};
+        id, source.value(), kilde.sender, kilde.received, kilde.size, kilde.sha256, conf::pinned_json(core_.config)};
     AuditEntry audit = entry_for(AuditKind::received, id);
     audit.with("source", claim.source).with("bytes", claim.size).with("kilde_sha256", kilde.sha256);
     if (kilde.sender) audit.with("sender", kilde.sender->str());
@@ -130,7 +122,7 @@ Result<std::optional<MessageRow>> Pipeline::claim(const SpoolId& id) {
 Status Pipeline::claim_damaged(const SpoolId& id, const Error& why) {
     TPF_TRY(const FileInfo look, core_.spool.look(id));
     const queue::Claim claim{
-        id, kUnknownSource, std::nullopt, core_.clock.utc(), look.size, conf::pinned_json(core_.config)};
+        id, kUnknownSource, std::nullopt, core_.clock.utc(), look.size, {}, conf::pinned_json(core_.config)};
     AuditEntry received = entry_for(AuditKind::received, id);
     received.with("source", kUnknownSource)
         .with("owner_uid", static_cast<std::uint64_t>(look.owner))
@@ -144,6 +136,10 @@ Status Pipeline::claim_damaged(const SpoolId& id, const Error& why) {
 Result<Pipeline::Outcome> Pipeline::go_on(const MessageRow& row) {
     auto entry = core_.spool.read_work(row.id);
     if (!entry) return failed(row, entry.error(), nullptr);
+    const std::string& digest = entry.value().kilde.sha256;
+    if ((!row.kilde_sha256.empty() && row.kilde_sha256 != digest) || row.input_sha256.value_or(digest) != digest) {
+        return failed(row, Error(Code::record_damaged, "the submission was exchanged after its claim"), nullptr);
+    }
     TPF_TRY(const std::string pinned, core_.journal.settings(row.settings));
     TPF_TRY(const conf::OutputSettings settings, conf::parse_pinned(pinned));
     const auto answered = answer_known_bytes(row, pass_limits(settings.limits), entry.value());
@@ -232,7 +228,7 @@ Result<Pipeline::Outcome> Pipeline::commit(const MessageRow& row, const PassRun&
                                    format_date(report.period_from),
                                    format_date(report.period_to),
                                    report.persons,
-                                   marked_persons(report.marked),
+                                   report.marked,
                                    hex(run.input_digest),
                                    output_sha256,
                                    run.output_bytes,
@@ -243,7 +239,7 @@ Result<Pipeline::Outcome> Pipeline::commit(const MessageRow& row, const PassRun&
         .with("pseudonym_versions", versions_text(report.key_versions))
         .with("message_key", run.key_id->str())
         .with("persons", report.persons)
-        .with("without_pseudonym", static_cast<std::uint64_t>(report.marked.size()))
+        .with("without_pseudonym", report.marked.count())
         .with("input_sha256", result.input_sha256)
         .with("output_sha256", output_sha256)
         .with("output_bytes", run.output_bytes);
@@ -332,7 +328,7 @@ Status Pipeline::quarantine(const MessageRow& row, const Error& error, const Pas
             why.to = run->clear_header->reg;
             audit.with("name", why.name->str());
         }
-        if (error.code() == Code::invalid_number) why.marked = marked_persons(run->marked);
+        if (error.code() == Code::invalid_number) why.marked = run->marked;
     }
     TPF_TRY(core_.journal.quarantine(row.id, why, audit));
     TPF_TRY(core_.spool.quarantine(row.id));

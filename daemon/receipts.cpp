@@ -15,6 +15,13 @@ using queue::MessageRow;
 using queue::State;
 using queue::SvarRecord;
 
+constexpr std::uint64_t kFailuresLogged = 10;  // of one round, one by one
+
+/// A file that is gone is nobody's reason to stop.
+bool stops(const Error& error) {
+    return error.disposition() == Disposition::stop && error.code() != Code::not_found;
+}
+
 AuditEntry entry_for(AuditKind kind, const MessageRow& row) {
     AuditEntry entry(kind, kServiceActor);
     entry.message(row.id);
@@ -179,23 +186,38 @@ Status Receipts::write_answer(const MessageRow& row) {
     AuditEntry entry = entry_for(AuditKind::answered, row);
     entry.with("kvittering_to", row.source);
     if (row.source != kUnknownSource) {
-        TPF_TRY(core_.spool.write_kvittering(row.source, row.id,
-                                             queue::kvittering_json(row, original ? &*original : nullptr)));
+        TPF_TRY(const PersonMarks marks, core_.journal.marks(original ? *original : row));
+        TPF_TRY(core_.spool.write_kvittering(row.source, row.id, [&](File& file) {
+            return queue::write_kvittering(row, original ? &*original : nullptr, marks,
+                                           [&](std::string_view piece) { return file.write(as_bytes(piece)); });
+        }));
     }
     return core_.journal.answered(row.id, row.revision, entry);
 }
 
-Result<std::size_t> Receipts::write_answers(std::size_t limit) {
-    TPF_TRY(const auto rows, core_.journal.answers_due(limit));
-    for (const MessageRow& row : rows) {
-        const Status written = write_answer(row);
-        if (written) continue;
-        if (written.error().disposition() == Disposition::stop) return fail(written.error());
-        log::warning("kvittering could not be written",
-                     {{"message", row.id}, {"code", written.error().name()}, {"error", written.error().text()}});
-        return std::size_t{0};
+Result<Receipts::Answers> Receipts::write_answers(std::size_t at_once) {
+    Answers answers;
+    std::optional<MessageRow> last;
+    while (true) {
+        TPF_TRY(auto rows, core_.journal.answers_due(at_once, last ? &*last : nullptr));
+        for (const MessageRow& row : rows) {
+            const Status written = write_answer(row);
+            if (written) {
+                ++answers.written;
+                continue;
+            }
+            if (stops(written.error())) return fail(written.error());
+            if (++answers.failed > kFailuresLogged) continue;
+            log::warning("kvittering could not be written, tried again later",
+                         {{"message", row.id}, {"code", written.error().name()}, {"error", written.error().text()}});
+        }
+        if (rows.size() < at_once) break;
+        last = std::move(rows.back());
     }
-    return rows.size();
+    if (answers.failed > kFailuresLogged) {
+        log::warning("kvitteringer could not be written, tried again later", {{"count", answers.failed}});
+    }
+    return answers;
 }
 
 }  // namespace tpf::daemon

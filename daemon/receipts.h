@@ -15,8 +15,13 @@ class Receipts {
     [[nodiscard]] Status process(const SpoolId& id);
     /// Removes payloads of delivered messages whose retention has passed, `limit` at the most; how many it removed.
     [[nodiscard]] Result<std::size_t> remove_expired(std::size_t limit);
-    /// Writes kvitteringer that are due, `limit` at the most; how many it wrote.
-    [[nodiscard]] Result<std::size_t> write_answers(std::size_t limit);
+    struct Answers {
+        std::uint64_t written = 0;
+        std::uint64_t failed = 0;  ///< still due: call again after a while
+    };
+    /// Writes all kvitteringer that are due, asking for `at_once` of them at a time. One that cannot be written keeps
+    /// none of the others. Errors have disposition stop.
+    [[nodiscard]] Result<Answers> write_answers(std::size_t at_once);
 
   private:
     [[nodiscard]] Status judge(const queue::MessageRow& row, const queue::SvarRecord& svar);

@@ -95,7 +95,7 @@ class Pass::Run final : public SubmissionHandler {
     [[nodiscard]] const std::optional<ClearHeader>& clear() const noexcept { return clear_; }
     [[nodiscard]] const std::optional<KeyId>& key_id() const noexcept { return key_id_; }
     [[nodiscard]] bool authentic() const noexcept { return authentic_ && layer_ && layer_->header_confirmed(); }
-    [[nodiscard]] std::vector<Marked> marked() const { return layer_ ? layer_->marked() : std::vector<Marked>(); }
+    [[nodiscard]] PersonMarks marked() const { return layer_ ? layer_->marked() : PersonMarks(); }
 
   private:
     /// The first fault is kept until the tag has verified; from then on plaintext is only decrypted.
@@ -144,7 +144,7 @@ const std::optional<KeyId>& Pass::key_id() const noexcept {
 bool Pass::authentic() const noexcept {
     return run_->authentic();
 }
-std::vector<Marked> Pass::marked() const {
+PersonMarks Pass::marked() const {
     return run_->marked();
 }
 

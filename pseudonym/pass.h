@@ -53,7 +53,7 @@ class Pass {
     /// The tag has verified and Hode is the clear header: who sent it is known, whatever else is wrong.
     [[nodiscard]] bool authentic() const noexcept;
     /// Persons without a pseudonym; for Code::invalid_number.
-    [[nodiscard]] std::vector<Marked> marked() const;
+    [[nodiscard]] PersonMarks marked() const;
 
     static constexpr std::size_t kPiece = 256 * 1024;
 

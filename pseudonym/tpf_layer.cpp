@@ -62,8 +62,8 @@ std::string version_list(const std::vector<PseudonymDeriver>& derivers) {
 
 }  // namespace
 
-std::string_view apprec_code(IdentityNumber::Fault fault) noexcept {
-    return fault == IdentityNumber::Fault::missing ? "E30" : "E31";
+PersonMarks::Kode apprec_kode(IdentityNumber::Fault fault) noexcept {
+    return fault == IdentityNumber::Fault::missing ? PersonMarks::Kode::e30 : PersonMarks::Kode::e31;
 }
 
 TpfLayer::TpfLayer(const ClearHeader& clear, const Bindings& bindings, RegisterSetup setup, const PassLimits& limits,
@@ -294,12 +294,9 @@ Status TpfLayer::replace_number(std::string_view value) {
         return fail(Code::field_form, "Fodselsnummer is longer than 32 characters");
     const IdentityNumber::Judged judged = IdentityNumber::judge(value, setup_.rules);
     if (!judged.number) {
-        marked_.push_back({static_cast<std::uint32_t>(position_), judged.fault});
-        out_.append("<")
-            .append(person_prefix_)
-            .append(":Pseudonym feil=\"")
-            .append(apprec_code(judged.fault))
-            .append("\"/>");
+        const PersonMarks::Kode kode = apprec_kode(judged.fault);
+        marked_.mark(position_, kode);
+        out_.append("<").append(person_prefix_).append(":Pseudonym feil=\"").append(to_string(kode)).append("\"/>");
         return ok();
     }
     for (PseudonymDeriver& deriver : setup_.derivers) {
@@ -334,7 +331,7 @@ Result<PassReport> TpfLayer::finish() {
     TPF_TRY(walker_.finish());
     if (position_ != expected_) return fail(Code::person_count, "fewer persons than AntallPersoner");
     if (setup_.quarantine_invalid && !marked_.empty()) {
-        return fail(Code::invalid_number, std::to_string(marked_.size()) + " persons have a missing or wrong number");
+        return fail(Code::invalid_number, std::to_string(marked_.count()) + " persons have a missing or wrong number");
     }
     close("PseudonymisertMelding");
     out_ += '\n';

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/encoding.h"
+#include "base/person_marks.h"
 #include "crypto/key_ring.h"
 #include "pseudonym/derivation.h"
 #include "pseudonym/fields.h"
@@ -35,12 +36,8 @@ struct RegisterSetup {
     std::vector<crypto::KeyRing::RegisterKey> keys;  ///< that persons' data may be sealed for
 };
 
-/// A person who gets no pseudonym. `position` from 1.
-struct Marked {
-    std::uint32_t position;
-    IdentityNumber::Fault fault;
-};
-[[nodiscard]] std::string_view apprec_code(IdentityNumber::Fault fault) noexcept;  ///< "E30", "E31"
+/// E30 missing, E31 wrong.
+[[nodiscard]] PersonMarks::Kode apprec_kode(IdentityNumber::Fault fault) noexcept;
 
 /// All limits of a pass; what exceeds one is Code::limit (gcm_bytes: gcm_limit) and a text that names it.
 struct PassLimits {
@@ -58,7 +55,7 @@ struct PassReport {
     std::chrono::sys_days period_from;
     std::chrono::sys_days period_to;
     std::uint64_t persons = 0;
-    std::vector<Marked> marked;
+    PersonMarks marked;                  ///< persons without a pseudonym
     std::vector<unsigned> key_versions;  ///< newest first
 };
 
@@ -75,7 +72,7 @@ class TpfLayer final : private XmlHandler, private SchemaHandler {
     /// Hode was read and is the clear header.
     [[nodiscard]] bool header_confirmed() const noexcept { return header_confirmed_; }
     /// Persons without a pseudonym so far.
-    [[nodiscard]] const std::vector<Marked>& marked() const noexcept { return marked_; }
+    [[nodiscard]] const PersonMarks& marked() const noexcept { return marked_; }
 
   private:
     Status start(const XmlStart& tag) override;
@@ -122,7 +119,7 @@ class TpfLayer final : private XmlHandler, private SchemaHandler {
     std::optional<std::chrono::sys_days> to_;
     std::uint64_t expected_ = 0;
     std::uint64_t position_ = 0;
-    std::vector<Marked> marked_;
+    PersonMarks marked_;
 };
 
 }  // namespace tpf::pseudonym

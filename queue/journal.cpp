@@ -99,7 +99,17 @@ Status add_persons(sqlite::Database& db, const Avsender& sender, std::chrono::sy
     return statement.bind(3, static_cast<std::int64_t>(persons)).run();
 }
 
-void take_header(MessageRow& row, const PassResult& result) {
+/// Kept beside the row, under their digest: a row stays small however many are marked.
+Status keep_marks(sqlite::Database& db, MessageRow& row, const PersonMarks& marks) {
+    row.marked = marks.count();
+    row.marked_sha256.clear();
+    if (marks.empty()) return ok();
+    row.marked_sha256 = hex(sha256(as_text(marks.bytes())));
+    TPF_TRY(auto statement, db.prepare("INSERT INTO marks(sha256, base64) VALUES(?1, ?2) ON CONFLICT DO NOTHING"));
+    return statement.bind(1, row.marked_sha256).bind(2, base64(marks.bytes())).run();
+}
+
+Status take_header(sqlite::Database& db, MessageRow& row, const PassResult& result) {
     row.name = result.name;
     row.to = result.to;
     row.meldingstype = result.meldingstype;
@@ -107,8 +117,8 @@ void take_header(MessageRow& row, const PassResult& result) {
     row.periode_fra = result.periode_fra;
     row.periode_til = result.periode_til;
     row.persons = result.persons;
-    row.marked = result.marked;
     row.input_sha256 = result.input_sha256;
+    return keep_marks(db, row, result.marked);
 }
 
 Status check_result(const PassResult& result) {
@@ -147,7 +157,7 @@ class PassCommit {
         row.duplicate_of = other;
         row.removed = now_;
         row.answer_due = true;
-        take_header(row, result_);
+        TPF_TRY(take_header(db_, row, result_));
         TPF_TRY(store::update(db_, row, State::claimed));
         outcome = {PassOutcome::Kind::duplicate, other};
         AuditEntry entry = entries_.duplicate;
@@ -159,14 +169,14 @@ class PassCommit {
         TPF_TRY(const std::uint64_t today, persons_of_day(db_, result_.name.avsender, day));
         const bool over = limit && (today > *limit || result_.persons > *limit - today);
         if (over && !row.released) return hold(row, today, *limit, outcome);
-        take_header(row, result_);
+        TPF_TRY(take_header(db_, row, result_));
         TPF_TRY(record_name(db_, row));
         TPF_TRY(add_persons(db_, result_.name.avsender, day, result_.persons));
         return commit(row, outcome);
     }
 
     Answer hold(MessageRow& row, std::uint64_t today, std::uint64_t limit, PassOutcome& outcome) {
-        take_header(row, result_);
+        TPF_TRY(take_header(db_, row, result_));
         row.state = State::held;
         row.code = Code::on_hold;
         row.reason = "persons per day: " + std::to_string(today) + " before this message, " +
@@ -180,7 +190,7 @@ class PassCommit {
     }
 
     Answer commit(MessageRow& row, PassOutcome& outcome) {
-        take_header(row, result_);
+        TPF_TRY(take_header(db_, row, result_));
         row.output_sha256 = result_.output_sha256;
         row.output_size = result_.output_size;
         row.signature = result_.signature;
@@ -233,6 +243,7 @@ Result<ClaimOutcome> Journal::claim(const Claim& claim, const AuditEntry& entry)
         row.received = claim.received;
         row.size = claim.size;
         row.claimed = now;
+        row.kilde_sha256 = claim.kilde_sha256;
         TPF_TRY(row.settings, pin_settings(db, claim.settings));
         TPF_TRY(store::insert(db, row));
         return logged(entry, claim.id);
@@ -280,7 +291,9 @@ Status Journal::quarantine(const SpoolId& id, const Quarantine& why, const Audit
         row.answer_due = true;
         if (!row.name) row.name = why.name;
         if (!row.to) row.to = why.to;
-        if (!why.marked.empty()) row.marked = why.marked;
+        if (!why.marked.empty()) {
+            TPF_TRY(keep_marks(db, row, why.marked));
+        }
         // Bytes that are not those handed over must never answer for them.
         if (!row.input_sha256 && why.code != Code::record_damaged) row.input_sha256 = why.input_sha256;
         TPF_TRY(store::update(db, row, old.state));

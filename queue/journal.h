@@ -31,6 +31,7 @@
 #include "base/audit_entry.h"
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/person_marks.h"
 #include "base/result.h"
 #include "base/sqlite.h"
 #include "base/types.h"
@@ -44,7 +45,8 @@ struct Claim {
     std::optional<Avsender> sender;
     UtcTime received;
     std::uint64_t size = 0;
-    std::string settings;  ///< JSON text of the settings that the output depends on; pinned for this message
+    std::string kilde_sha256{};  ///< what kilde.json says of innsending.xml; empty: there is no such record
+    std::string settings{};      ///< JSON text of the settings that the output depends on; pinned for this message
 };
 enum class ClaimOutcome {
     claimed,
@@ -60,7 +62,7 @@ struct PassResult {
     std::string periode_fra;
     std::string periode_til;
     std::uint64_t persons = 0;
-    std::vector<MarkedPerson> marked;
+    PersonMarks marked;
     std::string input_sha256;
     std::string output_sha256;
     std::uint64_t output_size = 0;
@@ -90,7 +92,7 @@ struct Quarantine {
     std::optional<std::string> input_sha256{};  ///< when a pass consumed all bytes; not kept for record_damaged
     std::optional<MessageName> name{};          ///< when the tag was verified
     std::optional<RegisterName> to{};
-    std::vector<MarkedPerson> marked{};          ///< for Code::invalid_number
+    PersonMarks marked{};                        ///< for Code::invalid_number
     std::optional<std::string> register_kode{};  ///< when the register refused
 };
 
@@ -179,14 +181,16 @@ class Journal {
     [[nodiscard]] Result<std::optional<UtcTime>> oldest_waiting();
     /// Messages with a note_attempt that still stands.
     [[nodiscard]] Result<std::vector<MessageRow>> in_trouble(std::size_t limit);
-    /// Rows whose sender waits for a kvittering, oldest first.
-    [[nodiscard]] Result<std::vector<MessageRow>> answers_due(std::size_t limit);
+    /// Rows whose sender waits for a kvittering, oldest first; those behind `after` where it is given.
+    [[nodiscard]] Result<std::vector<MessageRow>> answers_due(std::size_t limit, const MessageRow* after = nullptr);
     /// Delivered at `before` or earlier, payloads not removed.
     [[nodiscard]] Result<std::vector<SpoolId>> removable(UtcTime before, std::size_t limit);
     /// What a sender has in `state`, for quotas.
     [[nodiscard]] Result<Usage> usage(State state, const std::optional<Avsender>& sender);
     /// Persons committed for this sender on this Norwegian date.
     [[nodiscard]] Result<std::uint64_t> persons_on(const Avsender& sender, std::chrono::sys_days day);
+    /// The persons behind MessageRow::marked; nobody where the row has none.
+    [[nodiscard]] Result<PersonMarks> marks(const MessageRow& row);
     /// The text behind MessageRow::settings.
     [[nodiscard]] Result<std::string> settings(std::string_view digest);
     /// Runs `question` in the writer's thread on the database, read-only (a change in it fails): for the audit log's

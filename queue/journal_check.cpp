@@ -12,6 +12,11 @@ Status check_rows(sqlite::Database& db) {
             TPF_TRY(const bool more, statement.step());
             if (!more) break;
             TPF_TRY(const MessageRow row, store::read_row(statement));
+            if (!row.marked_sha256.empty()) {
+                TPF_TRY(const PersonMarks marks, store::load_marks(db, row.marked_sha256));
+                if (marks.count() != row.marked)
+                    return fail(Code::journal, "marks do not match message " + row.id.str());
+            }
             ++counted[std::string(to_string(row.state))];
         }
     }

@@ -197,9 +197,14 @@ Result<Rows> Journal::in_trouble(std::size_t limit) {
                       [&](sqlite::Statement& statement) { statement.bind(1, static_cast<std::int64_t>(limit)); });
 }
 
-Result<Rows> Journal::answers_due(std::size_t limit) {
-    return rows_where(*this, "WHERE answer_due=1 ORDER BY received LIMIT ?1",
-                      [&](sqlite::Statement& statement) { statement.bind(1, static_cast<std::int64_t>(limit)); });
+Result<Rows> Journal::answers_due(std::size_t limit, const MessageRow* after) {
+    return rows_where(*this, "WHERE answer_due=1 AND (received, id) > (?2, ?3) ORDER BY received, id LIMIT ?1",
+                      [&](sqlite::Statement& statement) {
+                          statement.bind(1, static_cast<std::int64_t>(limit));
+                          const std::int64_t least = std::numeric_limits<std::int64_t>::min();
+                          statement.bind(2, after == nullptr ? least : seconds(after->received));
+                          statement.bind(3, after == nullptr ? std::string_view() : after->id.view());
+                      });
 }
 
 Result<std::vector<SpoolId>> Journal::removable(UtcTime before, std::size_t limit) {
@@ -235,6 +240,17 @@ Result<std::uint64_t> Journal::persons_on(const Avsender& sender, std::chrono::s
         return ok();
     }));
     return persons;
+}
+
+Result<PersonMarks> Journal::marks(const MessageRow& row) {
+    PersonMarks marks;
+    if (row.marked_sha256.empty()) return marks;
+    TPF_TRY(ask([&](sqlite::Database& db) -> Status {
+        TPF_TRY(marks, store::load_marks(db, row.marked_sha256));
+        return ok();
+    }));
+    if (marks.count() != row.marked) return fail(Code::journal, "marks do not match their message");
+    return marks;
 }
 
 Result<std::string> Journal::settings(std::string_view digest) {

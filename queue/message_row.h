@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/codes.h"
@@ -31,13 +30,6 @@ inline constexpr State kStates[] = {State::claimed, State::committed, State::del
 /// claimed, discarded. Nothing else.
 [[nodiscard]] bool may_become(State from, State to) noexcept;
 
-/// A person who got no pseudonym, by position in the message (from 1).
-struct MarkedPerson {
-    std::uint64_t person = 0;
-    std::string kode;  ///< E30 or E31
-    friend bool operator==(const MarkedPerson&, const MarkedPerson&) = default;
-};
-
 /// One row. Digests are lower-case hex. Nothing in it is content of a message beyond its header, and nothing can be
 /// tested against an identity number.
 struct MessageRow {
@@ -52,9 +44,10 @@ struct MessageRow {
     std::optional<Avsender> sender;  ///< that the source authenticated
     UtcTime received{};
     std::uint64_t size = 0;
-    UtcTime claimed{};      ///< last time it became `claimed`
-    std::string settings;   ///< SHA-256 of the pinned settings; their text: Journal::settings()
-    bool released = false;  ///< an operator let it pass its sender's persons per day
+    UtcTime claimed{};         ///< last time it became `claimed`
+    std::string settings;      ///< SHA-256 of the pinned settings; their text: Journal::settings()
+    std::string kilde_sha256;  ///< of innsending.xml, as its record said at the claim; empty: no such record
+    bool released = false;     ///< an operator let it pass its sender's persons per day
 
     // From the pass
     std::optional<MessageName> name;
@@ -64,7 +57,8 @@ struct MessageRow {
     std::string periode_fra;  ///< YYYY-MM-DD
     std::string periode_til;
     std::optional<std::uint64_t> persons;
-    std::vector<MarkedPerson> marked;
+    std::uint64_t marked = 0;                 ///< persons without a pseudonym
+    std::string marked_sha256;                ///< which: Journal::marks(); empty: none
     std::optional<std::string> input_sha256;  ///< of the bytes that a pass consumed to their end
     std::optional<std::string> output_sha256;
     std::optional<std::uint64_t> output_size;

@@ -1,6 +1,5 @@
 #include "queue/row_store.h"
 
-#include <nlohmann/json.hpp>
 #include <type_traits>
 #include <variant>
 
@@ -19,9 +18,9 @@ CREATE TABLE settings(digest TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT, WITHO
 CREATE TABLE messages(
   id TEXT PRIMARY KEY, state TEXT NOT NULL, revision INTEGER NOT NULL,
   source TEXT NOT NULL, sender TEXT, received INTEGER NOT NULL, size INTEGER NOT NULL, claimed INTEGER NOT NULL,
-  settings TEXT NOT NULL REFERENCES settings(digest), released INTEGER NOT NULL,
+  settings TEXT NOT NULL REFERENCES settings(digest), kilde_sha256 TEXT NOT NULL, released INTEGER NOT NULL,
   name TEXT, register TEXT, meldingstype TEXT NOT NULL, opprettet TEXT NOT NULL, periode_fra TEXT NOT NULL,
-  periode_til TEXT NOT NULL, persons INTEGER, marked TEXT NOT NULL, input_sha256 TEXT, output_sha256 TEXT,
+  periode_til TEXT NOT NULL, persons INTEGER, marked INTEGER NOT NULL, marked_sha256 TEXT NOT NULL, input_sha256 TEXT, output_sha256 TEXT,
   output_size INTEGER, signature TEXT NOT NULL, committed INTEGER,
   code TEXT, reason TEXT NOT NULL, quarantined INTEGER, duplicate_of TEXT,
   register_kvittering TEXT, register_kode TEXT, register_mottatt TEXT, delivered INTEGER, removed INTEGER,
@@ -34,13 +33,14 @@ CREATE INDEX messages_by_input ON messages(input_sha256) WHERE input_sha256 IS N
 CREATE INDEX messages_by_meldings_id ON messages(substr(name, 19)) WHERE name IS NOT NULL;
 CREATE INDEX messages_by_original ON messages(duplicate_of) WHERE duplicate_of IS NOT NULL;
 CREATE INDEX messages_removable ON messages(delivered) WHERE delivered IS NOT NULL AND removed IS NULL;
-CREATE INDEX messages_due ON messages(received) WHERE answer_due = 1;
+CREATE INDEX messages_due ON messages(received, id) WHERE answer_due = 1;
 CREATE INDEX messages_in_trouble ON messages(attempt_since) WHERE attempt_since IS NOT NULL;
 CREATE TRIGGER messages_keep BEFORE DELETE ON messages BEGIN SELECT RAISE(ABORT, 'rows are kept'); END;
 CREATE TABLE names(avsender TEXT NOT NULL, meldings_id TEXT NOT NULL, spool_id TEXT NOT NULL,
   input_sha256 TEXT NOT NULL, PRIMARY KEY(avsender, meldings_id)) STRICT, WITHOUT ROWID;
 CREATE TRIGGER names_keep BEFORE DELETE ON names BEGIN SELECT RAISE(ABORT, 'names are kept'); END;
 CREATE TRIGGER names_fixed BEFORE UPDATE ON names BEGIN SELECT RAISE(ABORT, 'names are kept'); END;
+CREATE TABLE marks(sha256 TEXT PRIMARY KEY, base64 TEXT NOT NULL) STRICT;
 CREATE TABLE persons_day(avsender TEXT NOT NULL, day TEXT NOT NULL, persons INTEGER NOT NULL,
   PRIMARY KEY(avsender, day)) STRICT, WITHOUT ROWID;
 CREATE TABLE counts(state TEXT PRIMARY KEY, messages INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -79,11 +79,6 @@ Value pack(const RegisterName& v) {
 }
 Value pack(const MessageName& v) {
     return v.str();
-}
-Value pack(const std::vector<MarkedPerson>& v) {
-    nlohmann::ordered_json list = nlohmann::ordered_json::array();
-    for (const MarkedPerson& one : v) list.push_back({{"person", one.person}, {"kode", one.kode}});
-    return list.dump();
 }
 template <class T>
 Value pack(const std::optional<T>& v) {
@@ -125,19 +120,6 @@ bool unpack_text(const std::string& text, std::optional<T>& to) {
     auto parsed = T::parse(text);
     if (!parsed) return false;
     to = std::move(parsed).value();
-    return true;
-}
-bool unpack_text(const std::string& text, std::vector<MarkedPerson>& to) {
-    const auto list = nlohmann::json::parse(text, nullptr, false);
-    if (!list.is_array()) return false;
-    for (const auto& one : list) {
-        if (!one.is_object() || one.size() != 2) return false;
-        const auto person = one.find("person");
-        const auto kode = one.find("kode");
-        if (person == one.end() || !person->is_number_unsigned() || kode == one.end() || !kode->is_string())
-            return false;
-        to.push_back({person->get<std::uint64_t>(), kode->get<std::string>()});
-    }
     return true;
 }
 template <class T>
@@ -185,10 +167,12 @@ template <class Row, class F>
 void each_field(Row& row, F&& f) {
     f("id", row.id), f("state", row.state), f("revision", row.revision);
     f("source", row.source), f("sender", row.sender), f("received", row.received), f("size", row.size);
-    f("claimed", row.claimed), f("settings", row.settings), f("released", row.released);
+    f("claimed", row.claimed), f("settings", row.settings), f("kilde_sha256", row.kilde_sha256),
+        f("released", row.released);
     f("name", row.name), f("register", row.to), f("meldingstype", row.meldingstype), f("opprettet", row.opprettet);
     f("periode_fra", row.periode_fra), f("periode_til", row.periode_til), f("persons", row.persons);
-    f("marked", row.marked), f("input_sha256", row.input_sha256), f("output_sha256", row.output_sha256);
+    f("marked", row.marked), f("marked_sha256", row.marked_sha256), f("input_sha256", row.input_sha256),
+        f("output_sha256", row.output_sha256);
     f("output_size", row.output_size), f("signature", row.signature), f("committed", row.committed);
     f("code", row.code), f("reason", row.reason), f("quarantined", row.quarantined);
     f("duplicate_of", row.duplicate_of), f("register_kvittering", row.register_kvittering);
@@ -337,6 +321,20 @@ Result<MessageRow> must_load(sqlite::Database& db, const SpoolId& id) {
     TPF_TRY(auto row, load(db, id));
     if (!row) return fail(Code::not_found, "no message " + id.str() + " in the journal");
     return std::move(*row);
+}
+
+Result<PersonMarks> load_marks(sqlite::Database& db, std::string_view sha256) {
+    TPF_TRY(auto statement, db.prepare("SELECT base64 FROM marks WHERE sha256=?1"));
+    statement.bind(1, sha256);
+    TPF_TRY(const bool found, statement.step());
+    if (!found) return fail(Code::journal, "marks are missing");
+    auto bytes = from_base64(statement.text(0));
+    if (!bytes || hex(tpf::sha256(as_text(bytes.value()))) != sha256) {
+        return fail(Code::journal, "marks do not match their digest");
+    }
+    auto marks = PersonMarks::parse(std::move(bytes).value());
+    if (!marks) return fail(Code::journal, "marks have not their form");
+    return marks;
 }
 
 Status insert(sqlite::Database& db, const MessageRow& row) {

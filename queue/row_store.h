@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/person_marks.h"
 #include "base/result.h"
 #include "base/sqlite.h"
 #include "queue/message_row.h"
@@ -26,6 +27,8 @@ namespace tpf::queue::store {
 [[nodiscard]] Result<std::optional<MessageRow>> load(sqlite::Database& db, const SpoolId& id);
 /// Code::not_found when there is none.
 [[nodiscard]] Result<MessageRow> must_load(sqlite::Database& db, const SpoolId& id);
+/// Which persons of a message are without a pseudonym (MessageRow::marked_sha256), checked against their digest.
+[[nodiscard]] Result<PersonMarks> load_marks(sqlite::Database& db, std::string_view sha256);
 /// A new row; counts it.
 [[nodiscard]] Status insert(sqlite::Database& db, const MessageRow& row);
 /// Writes the row anew, its revision one higher; `before`: the state that it was loaded with.

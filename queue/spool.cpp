@@ -210,7 +210,7 @@ std::vector<RegisterHealth> Spool::register_health() const {
     return registers ? std::move(registers).value() : std::vector<RegisterHealth>();
 }
 
-Status Spool::write_kvittering(std::string_view source, const SpoolId& id, std::string_view json) {
+Status Spool::write_kvittering(std::string_view source, const SpoolId& id, const std::function<Status(File&)>& write) {
     if (!is_source_name(source)) return fail(Code::usage, "not a source's name");
     const Path folder = folders_.kvittering / source;
     TPF_TRY(const bool there, exists(*fs_, folder));
@@ -218,7 +218,15 @@ Status Spool::write_kvittering(std::string_view source, const SpoolId& id, std::
         TPF_TRY(fs_->make_folder(folder, 02750));
         TPF_TRY(fs_->sync_folder(folders_.kvittering));
     }
-    return write_atomically(*fs_, folder / (id.str() + ".json"), json, 0640);
+    const Path beside = folder / (id.str() + ".json.tmp");
+    if (auto gone = fs_->remove_file(beside); !gone && gone.error().code() != Code::not_found) return gone;
+    {
+        TPF_TRY(const auto file, fs_->create(beside, 0640));
+        TPF_TRY(write(*file));
+        TPF_TRY(file->sync());
+    }
+    TPF_TRY(fs_->replace(beside, folder / (id.str() + ".json")));
+    return fs_->sync_folder(folder);
 }
 
 Result<Spool::Survey> Spool::survey() const {

@@ -179,8 +179,10 @@ class Spool {
     [[nodiscard]] std::vector<RegisterHealth> register_health() const;
 
     // --- kvittering ---
-    /// kvittering/SOURCE/ID.json (0640), atomically, replacing an older one, synced. Code::usage: not a source's name.
-    [[nodiscard]] Status write_kvittering(std::string_view source, const SpoolId& id, std::string_view json);
+    /// kvittering/SOURCE/ID.json (0640), atomically, replacing an older one, synced. `write` writes the content; its
+    /// error is ours, and the older one stays. Code::usage: not a source's name.
+    [[nodiscard]] Status write_kvittering(std::string_view source, const SpoolId& id,
+                                          const std::function<Status(File&)>& write);
 
     /// What is where, for recovery and for journal rebuild.
     struct Survey {

@@ -124,8 +124,8 @@ TEST_SUITE("daemon/pass_runner") {
         REQUIRE_FALSE(result.report);
         CHECK(result.report.error().code() == Code::invalid_number);
         CHECK(result.authentic);
-        REQUIRE(result.marked.size() == 1);
-        CHECK(result.marked[0].position == 2);
+        CHECK(result.marked.count() == 1);
+        CHECK(result.marked.next(0)->person == 2);
     }
 
     TEST_CASE("a file that cannot be read is not the message's fault") {

@@ -159,8 +159,8 @@ class Run {
             if (row.duplicate_of) {
                 TPF_TRY(original, journal_->find(*row.duplicate_of));
             }
-            TPF_TRY(
-                spool_->write_kvittering(row.source, row.id, kvittering_json(row, original ? &*original : nullptr)));
+            TPF_TRY(spool_->write_kvittering(row.source, row.id,
+                                             writes(kvittering_json(row, original ? &*original : nullptr))));
             TPF_TRY(journal_->answered(row.id, row.revision, entry(AuditKind::answered)));
         }
         return ok();

@@ -53,7 +53,7 @@ TEST_SUITE("queue/documentation") {
             CHECK_MESSAGE(text.find("`" + name + "`") != std::string::npos, name);
             ++count;
         }
-        CHECK(count == 38);
+        CHECK(count == 40);
         for (const State state : kStates) CHECK(text.find(to_string(state)) != std::string::npos);
     }
 }

@@ -99,7 +99,17 @@ inline PassEntries pass_entries() {
     return {entry(AuditKind::pseudonymised), entry(AuditKind::duplicate), entry(AuditKind::held)};
 }
 inline Claim claim_of(const SpoolId& id, std::optional<Avsender> from = sender()) {
-    return {id, "drop", std::move(from), UtcTime(std::chrono::seconds(1799990000)), 5, R"({"versjon":1})"};
+    return {.id = id,
+            .source = "drop",
+            .sender = std::move(from),
+            .received = UtcTime(std::chrono::seconds(1799990000)),
+            .size = 5,
+            .settings = R"({"versjon":1})"};
+}
+inline PersonMarks marks_of(std::initializer_list<PersonMarks::Marked> persons) {
+    PersonMarks marks;
+    for (const auto& one : persons) marks.mark(one.person, one.kode);
+    return marks;
 }
 /// A pass over `input` that made "ut:" + input.
 inline PassResult result_of(std::string_view input, const MessageName& name, std::uint64_t persons = 2) {
@@ -111,7 +121,7 @@ inline PassResult result_of(std::string_view input, const MessageName& name, std
             .periode_fra = "2026-01-01",
             .periode_til = "2026-12-31",
             .persons = persons,
-            .marked = {{1, "E31"}},
+            .marked = marks_of({{1, PersonMarks::Kode::e31}}),
             .input_sha256 = digest_of(input),
             .output_sha256 = digest_of(output),
             .output_size = output.size(),
@@ -139,6 +149,10 @@ inline void put(const Path& path, std::string_view text) {
     std::ofstream(path, std::ios::binary) << text;
 }
 
+/// For Spool::write_kvittering.
+inline std::function<Status(File&)> writes(std::string text) {
+    return [text = std::move(text)](File& file) { return file.write(as_bytes(text)); };
+}
 /// Hands `body` over as the drop folder would.
 inline Result<KildeRecord> hand_over(Spool& spool, std::string_view body) {
     TPF_TRY(auto writer, InboxWriter::begin(spool, body.size()));

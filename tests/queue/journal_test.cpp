@@ -81,7 +81,8 @@ TEST_SUITE("queue/journal") {
         CHECK(after.name == name_of(kMeldingsId));
         CHECK(after.to == iplos());
         CHECK(after.persons == 2);
-        CHECK(after.marked == std::vector<MarkedPerson>{{1, "E31"}});
+        CHECK(after.marked == 1);
+        CHECK(get(journal->marks(after)) == marks_of({{1, PersonMarks::Kode::e31}}));
         CHECK(after.sender == sender());
         CHECK(after.output_sha256 == digest_of("ut:melding"));
         CHECK(after.register_kvittering == "R-1");
@@ -90,6 +91,46 @@ TEST_SUITE("queue/journal") {
         CHECK_FALSE(after.answer_due);
         CHECK(events(*journal) == 5);
         good(journal->check());
+    }
+
+    TEST_CASE_FIXTURE(JournalFixture, "a million persons without a pseudonym: all kept, and no row the larger for it") {
+        PassResult result = result_of("melding", name_of(kMeldingsId), 1'000'000);
+        result.marked = {};
+        for (std::uint64_t person = 1; person <= 1'000'000; ++person)
+            result.marked.mark(person, PersonMarks::Kode::e31);
+        const SpoolId id = claimed();
+        CHECK(get(journal->commit_pass(id, result, {}, pass_entries())).kind == PassOutcome::Kind::committed);
+        reopen();
+        CHECK(row(id).marked == 1'000'000);
+        CHECK(get(journal->marks(row(id))) == result.marked);
+        good(journal->check());
+    }
+
+    TEST_CASE_FIXTURE(JournalFixture, "marks that are not those of their message are damage") {
+        const SpoolId id = claimed();
+        pass(id, "melding");
+        tamper("UPDATE marks SET base64='AQ=='");  // one bit: E30 where E31 was
+        CHECK(code_of(journal->marks(row(id))) == Code::journal);
+        reopen();
+        CHECK(code_of(journal->check()) == Code::journal);
+        tamper("DELETE FROM marks");
+        CHECK(code_of(journal->marks(row(id))) == Code::journal);
+    }
+
+    TEST_CASE_FIXTURE(JournalFixture, "due answers behind one that was seen") {
+        std::vector<SpoolId> ids;
+        for (int i = 0; i < 5; ++i) {
+            ids.push_back(claimed());
+            good(quarantine(ids.back(), Code::not_xml));
+        }
+        std::sort(ids.begin(), ids.end());  // all received at the same time
+        const auto first = get(journal->answers_due(2));
+        REQUIRE(first.size() == 2);
+        CHECK(first[1].id == ids[1]);
+        const auto rest = get(journal->answers_due(10, &first[1]));
+        REQUIRE(rest.size() == 3);
+        CHECK(rest[0].id == ids[2]);
+        CHECK(get(journal->answers_due(10, &rest[2])).empty());
     }
 
     TEST_CASE_FIXTURE(JournalFixture, "a claim of a known id changes nothing and logs nothing") {

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/queue/fixtures.h"
 
 namespace tpf::queue::test {
@@ -33,15 +35,37 @@ MessageRow quarantined(Code code) {
 TEST_SUITE("queue/kvittering") {
     TEST_CASE("delivered, every member, in the format's order") {
         MessageRow row = passed(State::delivered);
-        row.marked = {{17, "E31"}, {20, "E30"}};
+        const PersonMarks marks = marks_of({{17, PersonMarks::Kode::e31}, {20, PersonMarks::Kode::e30}});
         row.delivered = get(parse_utc("2027-01-04T09:32:00Z"));
         row.register_kvittering = "R-1";
         CHECK(
-            kvittering_json(row, nullptr) ==
+            kvittering_json(row, nullptr, marks) ==
             R"({"meldingsId":"7f1c0c2e-6c3b-4f0e-9a35-0c6a3f4d2b11","avsender":"0301-00-974761076","status":"levert",)"
             R"("mottatt":"2027-01-04T09:31:07Z","levert":"2027-01-04T09:32:00Z","antallPersoner":2,)"
             R"("utenPseudonym":[{"person":17,"kode":"E31"},{"person":20,"kode":"E30"}],"registerKvittering":"R-1"})"
             "\n");
+    }
+
+    TEST_CASE("all are told, however many, in pieces that stay small") {
+        PersonMarks marks;
+        for (std::uint64_t person = 1; person <= 100'000; ++person) marks.mark(person, PersonMarks::Kode::e31);
+        std::string json;
+        std::size_t largest = 0;
+        good(write_kvittering(passed(State::delivered), nullptr, marks, [&](std::string_view piece) {
+            largest = std::max(largest, piece.size());
+            json.append(piece);
+            return ok();
+        }));
+        CHECK(largest < 70'000);
+        const auto parsed = nlohmann::json::parse(json);
+        REQUIRE(parsed["utenPseudonym"].size() == 100'000);
+        CHECK(parsed["utenPseudonym"][99'999]["person"] == 100'000);
+        CHECK(json == kvittering_json(passed(State::delivered), nullptr, marks));
+    }
+
+    TEST_CASE("an error of the file ends the writing") {
+        const auto full = [](std::string_view) -> Status { return fail(Code::disk_full); };
+        CHECK(write_kvittering(basic(), nullptr, {}, full).error().code() == Code::disk_full);
     }
 
     TEST_CASE("refused for good, with the catalogue's bokmål") {

@@ -286,13 +286,13 @@ TEST_SUITE("queue/spool") {
 
     TEST_CASE_FIXTURE(SpoolFixture, "kvitteringer go to their source's folder and replace older ones") {
         const SpoolId id = SpoolId::random();
-        good(spool->write_kvittering("drop", id, "en\n"));
-        good(spool->write_kvittering("drop", id, "to\n"));
+        good(spool->write_kvittering("drop", id, writes("en\n")));
+        good(spool->write_kvittering("drop", id, writes("to\n")));
         const Path file = at.kvittering / "drop" / (id.str() + ".json");
         CHECK(content(file) == "to\n");
         CHECK(mode_of(file) == 0640);
         CHECK(mode_of(file.parent_path()) == 02750);
-        CHECK(code_of(spool->write_kvittering("../x", id, "tre\n")) == Code::usage);
+        CHECK(code_of(spool->write_kvittering("../x", id, writes("tre\n"))) == Code::usage);
     }
 
     TEST_CASE_FIXTURE(SpoolFixture, "half-written hand-overs of our own are swept at start") {

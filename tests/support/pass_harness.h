@@ -79,7 +79,7 @@ struct PassAnswer {
     std::optional<Error> error;
     std::string output;  ///< what reached the sink, published or not
     bool authentic = false;
-    std::vector<pseudonym::Marked> marked;
+    PersonMarks marked;
 
     [[nodiscard]] std::string name() const { return error ? std::string(error->name()) : "OK"; }
 };

@@ -1,0 +1,115 @@
+#include "daemon/pipeline.h"
+
+#include <doctest/doctest.h>
+
+#include "conf/output_settings.h"
+#include "tests/daemon/core_fixture.h"
+
+namespace tpf::daemon::test {
+namespace {
+
+using queue::State;
+
+struct PipelineFixture : CoreFixture {
+    Pipeline pipeline{core};
+
+    /// What lies at `part`/ID is exchanged for `document`, its record included: all that a source's open descriptor, or
+    /// somebody with the disk in hand, could do.
+    void exchange(const Path& part, const SpoolId& id, const std::string& document) {
+        const Path entry = part / id.view();
+        auto record = get(queue::parse_kilde(content(entry / queue::kKilde)));
+        record.size = document.size();
+        record.sha256 = digest_of(document);
+        put(entry / queue::kInnsending, document);
+        put(entry / queue::kKilde, get(queue::write_kilde(record)));
+    }
+    void retry(const SpoolId& id) {
+        good(journal->retry(id, conf::pinned_json(config), AuditEntry(AuditKind::retried, "kari")));
+        good(spool->retry(id));
+    }
+};
+
+}  // namespace
+
+TEST_SUITE("daemon/pipeline") {
+    TEST_CASE_FIXTURE(PipelineFixture, "a good message is committed and published") {
+        const SpoolId id = handed_over(submission().build());
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::done);
+        CHECK(row(id).state == State::committed);
+        CHECK(there(at().outbox, id));
+    }
+
+    TEST_CASE_FIXTURE(PipelineFixture, "bytes exchanged after a quarantine are not worked on by the retry") {
+        auto builder = submission();
+        builder.antall = "3";
+        const SpoolId id = handed_over(builder.build());
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::done);
+        CHECK(row(id).code == Code::person_count);
+        exchange(at().quarantine, id, submission().build());
+        retry(id);
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::done);
+        CHECK(row(id).state == State::quarantined);
+        CHECK(row(id).code == Code::record_damaged);
+        CHECK(there(at().quarantine, id));
+        CHECK_FALSE(there(at().outbox, id));
+    }
+
+    TEST_CASE_FIXTURE(PipelineFixture, "nor are bytes exchanged after the register's refusal: no stop") {
+        const auto builder = submission();
+        const SpoolId id = handed_over(builder.build());
+        get(pipeline.process(id));
+        good(journal->quarantine(id, {.code = Code::register_refused, .reason = "refused"},
+                                 entry(AuditKind::quarantined)));
+        good(spool->quarantine(id));
+        // The same name, so that the journal does not call it a conflict.
+        exchange(at().quarantine, id, submission(builder.meldings_id).build());
+        retry(id);
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::done);
+        CHECK(row(id).code == Code::record_damaged);
+        CHECK(row(id).output_sha256.has_value());
+    }
+
+    TEST_CASE_FIXTURE(PipelineFixture, "nor bytes exchanged between claim and pass") {
+        const SpoolId id = handed_over(submission().build());
+        fs.fail_at(Call::open_read, 3, Code::io);  // kilde.json twice, then the submission: it waits
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::later);
+        CHECK(row(id).attempt_code == Code::io);
+        exchange(at().work, id, submission().build());
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::done);
+        CHECK(row(id).code == Code::record_damaged);
+    }
+
+    TEST_CASE_FIXTURE(PipelineFixture, "nor bytes exchanged after a pass, where the claim found no record") {
+        const std::string document = submission().build();
+        const SpoolId id = handed_over(document);
+        const std::string record = content(at().inbox_new / id.view() / queue::kKilde);
+        put(at().inbox_new / id.view() / queue::kKilde, "{}");
+        get(pipeline.process(id));
+        CHECK(row(id).source == kUnknownSource);
+        put(at().quarantine / id.view() / queue::kKilde, record);
+        retry(id);
+        get(pipeline.process(id));
+        CHECK(row(id).code == Code::sender_differs);
+        CHECK(row(id).input_sha256 == digest_of(document));
+        exchange(at().quarantine, id, submission().build());
+        retry(id);
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::done);
+        CHECK(row(id).code == Code::record_damaged);
+    }
+
+    TEST_CASE_FIXTURE(PipelineFixture, "the bytes of the claim pass after any number of retries") {
+        auto builder = submission();
+        const SpoolId id = handed_over(builder.build());
+        get(pipeline.process(id));
+        for (int i = 0; i < 2; ++i) {
+            good(journal->quarantine(id, {.code = Code::register_refused, .reason = "refused"},
+                                     entry(AuditKind::quarantined)));
+            good(spool->quarantine(id));
+            retry(id);
+            CHECK(get(pipeline.process(id)) == Pipeline::Outcome::done);
+            CHECK(row(id).state == State::committed);
+        }
+    }
+}
+
+}  // namespace tpf::daemon::test

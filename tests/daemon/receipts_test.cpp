@@ -1,0 +1,86 @@
+#include "daemon/receipts.h"
+
+#include <doctest/doctest.h>
+
+#include "daemon/pipeline.h"
+#include "tests/daemon/core_fixture.h"
+
+namespace tpf::daemon::test {
+namespace {
+
+using queue::State;
+
+struct ReceiptsFixture : CoreFixture {
+    using CoreFixture::CoreFixture;
+    Pipeline pipeline{core};
+    Receipts receipts{core};
+
+    SpoolId committed() {
+        const SpoolId id = handed_over(submission().build());
+        get(pipeline.process(id));
+        REQUIRE(row(id).state == State::committed);
+        return id;
+    }
+    /// A message that ends in quarantine: its sender is due an answer.
+    SpoolId due() {
+        const SpoolId id = handed_over("ikke xml");
+        get(pipeline.process(id));
+        clock.advance(std::chrono::seconds(1));
+        return id;
+    }
+    [[nodiscard]] Path answer(const SpoolId& id) const { return at().kvittering / "drop" / (id.str() + ".json"); }
+};
+
+}  // namespace
+
+TEST_SUITE("daemon/receipts") {
+    TEST_CASE_FIXTURE(ReceiptsFixture, "a kvittering that cannot be written keeps none of the others") {
+        std::vector<SpoolId> ids;
+        for (int i = 0; i < 5; ++i) ids.push_back(due());
+        std::filesystem::create_directories(at().kvittering / "drop");
+        fs.fail_at(Call::create, 1, Code::io);
+        auto answers = get(receipts.write_answers(2));
+        CHECK(answers.written == 4);
+        CHECK(answers.failed == 1);
+        CHECK(get(journal->answers_due(10)).size() == 1);
+        answers = get(receipts.write_answers(2));
+        CHECK(answers.written == 1);
+        CHECK(answers.failed == 0);
+        for (const SpoolId& id : ids) CHECK(std::filesystem::exists(answer(id)));
+        CHECK(get(journal->answers_due(10)).empty());
+    }
+
+    TEST_CASE_FIXTURE(ReceiptsFixture, "a name in the way of one stops no round") {
+        const SpoolId first = due();
+        const SpoolId second = due();
+        std::filesystem::create_directories(answer(first));  // a folder where a file is expected
+        put(answer(first) / "x", "x");
+        const auto answers = get(receipts.write_answers(1));
+        CHECK(answers.written == 1);
+        CHECK(answers.failed == 1);
+        CHECK(std::filesystem::exists(answer(second)));
+        std::filesystem::remove_all(answer(first));
+        CHECK(get(receipts.write_answers(1)).written == 1);
+    }
+
+    TEST_CASE_FIXTURE(ReceiptsFixture, "a failed sync of one is a stop") {
+        due();
+        fs.fail_at(Call::sync_file, 1, Code::io);
+        CHECK(code_of(receipts.write_answers(10)) == Code::fsync_failed);
+    }
+
+    TEST_CASE_FIXTURE(ReceiptsFixture, "the kvittering names every person without a pseudonym") {
+        auto builder = submission();
+        builder.persons = {{""}, {"13097248022"}, {"13097248023"}};
+        const SpoolId id = handed_over(builder.build());
+        get(pipeline.process(id));
+        CHECK(row(id).marked == 2);
+        // Committed alone is nothing to tell; the register's refusal is.
+        good(journal->quarantine(id, {.code = Code::register_refused, .reason = "no"}, entry(AuditKind::quarantined)));
+        CHECK(get(receipts.write_answers(10)).written == 1);
+        CHECK(content(answer(id)).find(R"("utenPseudonym":[{"person":1,"kode":"E30"},{"person":3,"kode":"E31"}])") !=
+              std::string::npos);
+    }
+}
+
+}  // namespace tpf::daemon::test

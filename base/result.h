@@ -4,6 +4,7 @@
 
 #include <boost/outcome/basic_result.hpp>
 #include <boost/outcome/policy/terminate.hpp>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -14,27 +15,33 @@ namespace tpf {
 /// An error: a row of the catalogue, and what an operator needs beyond it.
 /// `detail` is English, and never holds content of a message (no value, no name, no number from it).
 /// `hint` says what would help here; empty: the catalogue's remedy serves.
+/// Two words, since every Result has room for one and every call returns a Result.
 class Error {
   public:
     /// Outcome asks for it; means Code::internal.
-    Error() = default;
-    explicit Error(Code code, std::string detail = {}, std::string hint = {})
-        : code_(code), detail_(std::move(detail)), hint_(std::move(hint)) {}
+    Error() noexcept = default;
+    explicit Error(Code code, std::string detail = {}, std::string hint = {});
+    Error(const Error& other);
+    Error(Error&&) noexcept = default;
+    Error& operator=(const Error& other);
+    Error& operator=(Error&&) noexcept = default;
+    ~Error() = default;
 
     [[nodiscard]] Code code() const noexcept { return code_; }
     [[nodiscard]] std::string_view name() const noexcept { return info(code_).name; }
     [[nodiscard]] Disposition disposition() const noexcept { return info(code_).disposition; }
-    [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
-    [[nodiscard]] std::string_view hint() const noexcept {
-        return hint_.empty() ? info(code_).remedy : std::string_view(hint_);
-    }
+    [[nodiscard]] const std::string& detail() const noexcept;
+    [[nodiscard]] std::string_view hint() const noexcept;
     /// "NAME: detail", or "NAME: cause" where no detail was given.
     [[nodiscard]] std::string text() const;
 
   private:
+    struct Texts {
+        std::string detail;
+        std::string hint;
+    };
     Code code_ = Code::internal;
-    std::string detail_;
-    std::string hint_;
+    std::unique_ptr<Texts> texts_;  // absent when both are empty
 };
 
 /// A value or an Error. Reading the one that is not there ends the process.
@@ -46,10 +53,10 @@ using Status = Result<void>;
     return boost::outcome_v2::success();
 }
 /// `return fail(Code::io, "…")` in a function that returns any Result.
-[[nodiscard]] inline auto fail(Code code, std::string detail = {}, std::string hint = {}) {
-    return boost::outcome_v2::failure(Error(code, std::move(detail), std::move(hint)));
-}
-[[nodiscard]] inline auto fail(Error error) {
+using Failure = boost::outcome_v2::failure_type<Error>;
+[[nodiscard]] Failure fail(Code code, const char* detail = "");
+[[nodiscard]] Failure fail(Code code, std::string detail, std::string hint = {});
+[[nodiscard]] inline Failure fail(Error error) {
     return boost::outcome_v2::failure(std::move(error));
 }
 /// An Error for errno `err`: ENOSPC and EDQUOT are disk_full, all else is io. `what` names call and file.

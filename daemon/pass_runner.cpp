@@ -8,7 +8,7 @@ namespace tpf::daemon {
 namespace {
 
 constexpr std::size_t kBuffers = 4;
-/// Below this the threads cost more than they give.
+/// Below this a thread costs more than it gives.
 constexpr std::uint64_t kThreadedBytes = 2U << 20;
 
 /// Hashes and writes pieces, in the caller's thread.
@@ -78,50 +78,6 @@ class ThreadedSink final : public pseudonym::OutputSink {
     std::thread thread_;
 };
 
-/// Reads blocks and hashes them ahead of the pass.
-class ThreadedSource {
-  public:
-    ThreadedSource(File& file, Sha256& digest) : file_(file), digest_(digest) {
-        for (std::size_t i = 0; i < kBuffers; ++i) free_.push(Bytes());
-        thread_ = std::thread([this] { run(); });
-    }
-    ~ThreadedSource() {
-        free_.close();
-        full_.close();
-        thread_.join();
-    }
-    ThreadedSource(const ThreadedSource&) = delete;
-    ThreadedSource& operator=(const ThreadedSource&) = delete;
-    /// The next block; empty at the end of the file.
-    [[nodiscard]] Result<Bytes> next() {
-        auto block = full_.pop();
-        if (block) return std::move(*block);
-        if (!status_) return fail(status_.error());
-        return Bytes();
-    }
-    void give_back(Bytes block) { free_.push(std::move(block)); }
-
-  private:
-    void run() {
-        while (auto block = free_.pop()) {
-            block->resize(pseudonym::Pass::kPiece);
-            const auto size = file_.read(*block);
-            if (!size) status_ = fail(size.error());
-            if (!size || size.value() == 0) break;
-            block->resize(size.value());
-            digest_.update(*block);
-            if (!full_.push(std::move(*block))) break;
-        }
-        full_.close();  // publishes status_ to next()
-    }
-    File& file_;
-    Sha256& digest_;
-    BoundedQueue<Bytes> free_{kBuffers};
-    BoundedQueue<Bytes> full_{kBuffers};
-    Status status_ = ok();
-    std::thread thread_;
-};
-
 /// Feeds the pass until its first error; a fault of the message does not end the reading, so that the digest is of all.
 class Feeding {
   public:
@@ -150,7 +106,7 @@ class Feeding {
     std::optional<Error> fault_;
 };
 
-Status feed_here(File& file, Sha256& digest, Feeding& feeding, std::uint64_t size) {
+Status feed_all(File& file, Sha256& digest, Feeding& feeding, std::uint64_t size) {
     Bytes block(std::min<std::uint64_t>(size + 1, pseudonym::Pass::kPiece));
     while (true) {
         TPF_TRY(const std::size_t got, file.read(block));
@@ -158,16 +114,6 @@ Status feed_here(File& file, Sha256& digest, Feeding& feeding, std::uint64_t siz
         const ByteView bytes(block.data(), got);
         digest.update(bytes);
         TPF_TRY(feeding.take(bytes));
-    }
-}
-
-Status feed_threaded(File& file, Sha256& digest, Feeding& feeding) {
-    ThreadedSource source(file, digest);
-    while (true) {
-        TPF_TRY(Bytes block, source.next());
-        if (block.empty()) return ok();
-        TPF_TRY(feeding.take(block));
-        source.give_back(std::move(block));
     }
 }
 
@@ -185,8 +131,7 @@ PassRun run_pass(const pseudonym::PassKeys& keys, const pseudonym::PassOptions& 
 
     pseudonym::Pass pass(keys, options, sink);
     Feeding feeding(pass, run, lifecycle);
-    const Status fed = threaded ? feed_threaded(files.input, input_digest, feeding)
-                                : feed_here(files.input, input_digest, feeding, files.input_size);
+    const Status fed = feed_all(files.input, input_digest, feeding, files.input_size);
     if (fed) {
         run.report = feeding.finish();
     } else {

@@ -127,11 +127,19 @@ Status TpfLayer::write_header() {
 Status TpfLayer::start(const XmlStart& tag) {
     TPF_TRY(walker_.start(tag));
     if (capturing_) {
-        for (const XmlBinding& binding : tag.declared) {
-            TPF_TRY(check_binding(binding.prefix, binding.uri));
-        }
+        TPF_TRY(check_bindings(tag));
         out_ += tag.raw;
     }
+    return ok();
+}
+
+/// What a tag declares goes into the output as it stands. Once is enough for one that the scanner knows again.
+Status TpfLayer::check_bindings(const XmlStart& tag) {
+    if (checked_.test(tag.known)) return ok();
+    for (const XmlBinding& binding : tag.declared) {
+        TPF_TRY(check_binding(binding.prefix, binding.uri));
+    }
+    if (tag.known != 0) checked_.set(tag.known);
     return ok();
 }
 
@@ -275,10 +283,8 @@ Status TpfLayer::open_person(const XmlStart& tag) {
     if (!tag.declared.empty()) {
         std::vector<XmlBinding> declared(tag.declared.begin(), tag.declared.end());
         std::sort(declared.begin(), declared.end(), [](const auto& a, const auto& b) { return a.prefix < b.prefix; });
-        for (const XmlBinding& binding : declared) {
-            TPF_TRY(check_binding(binding.prefix, binding.uri));
-            append_declaration(binding.prefix, binding.uri, out_);
-        }
+        TPF_TRY(check_bindings(tag));
+        for (const XmlBinding& binding : declared) append_declaration(binding.prefix, binding.uri, out_);
     }
     out_ += '>';
     return ok();

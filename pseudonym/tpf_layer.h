@@ -3,6 +3,7 @@
 // each fødselsnummer replaced by its pseudonyms, each EncryptedData of the register layer checked and carried on byte
 // for byte. Constant memory. What it writes is UNAUTHENTICATED until the caller has verified the tag.
 
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -85,6 +86,7 @@ class TpfLayer final : private XmlHandler, private SchemaHandler {
 
     void write_root();
     Status write_header();
+    Status check_bindings(const XmlStart& tag);
     Status open_person(const XmlStart& tag);
     Status close_person();
     Status replace_number(std::string_view value);
@@ -110,6 +112,7 @@ class TpfLayer final : private XmlHandler, private SchemaHandler {
     Base64Validator content_;
     const crypto::KeyRing::RegisterKey* register_key_ = nullptr;  // of the person at hand
     bool capturing_ = false;                                      // inside an EncryptedData: raw bytes go to the output
+    std::bitset<XmlScanner::kRemembered + 1> checked_;            // known tags whose declarations may be written
     std::string prefix_;                                          // of our namespace in the output
     std::string person_prefix_;  // of the person at hand, where the sender bound prefix_ otherwise
     std::string out_;

@@ -1,32 +1,48 @@
 #include "pseudonym/utf8.h"
 
-#include <algorithm>
-#include <cstring>
+#include <bit>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace tpf::pseudonym {
 namespace {
 
 bool is_special(char c) noexcept {
     const auto byte = static_cast<unsigned char>(c);
-    return (byte < 0x20 && c != '\t' && c != '\n' && c != '\r') || byte >= 0x80 || c == ']';
+    return (byte < 0x20 && c != '\t' && c != '\n' && c != '\r') || byte >= 0x80 || c == ']' || c == '<' || c == '&';
 }
 
-// Sixteen bytes at a time, in the compiler's portable vectors: SSE2 on every x86-64, NEON on arm64.
-using Signed16 = signed char __attribute__((vector_size(16)));
-using Words2 = long long __attribute__((vector_size(16)));
+#if defined(__x86_64__)
+/// Bit i is set when byte i of the 16 is special. As signed bytes all of 0x80 and up are below space.
+unsigned special_bits(const char* block) noexcept {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i_u*>(block));
+    const auto is = [&](char c) { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)); };
+    const __m128i control = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
+    const __m128i space = _mm_or_si128(_mm_or_si128(is('\t'), is('\n')), is('\r'));
+    const __m128i markup = _mm_or_si128(_mm_or_si128(is('<'), is('&')), is(']'));
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(space, control), markup)));
+}
 
-/// Whether a block may hold something special: below space (as signed bytes, so all of 0x80 and up as well) or `]`.
-bool is_suspicious(const char* block) noexcept {
-    Signed16 found{};
-    for (std::size_t i = 0; i < 4; ++i) {
-        Signed16 bytes;
-        std::memcpy(&bytes, block + 16 * i, sizeof bytes);
-        found |= (bytes < 0x20) | (bytes == ']');
+/// Length of the blocks of 64 bytes at the front that hold nothing special, and no line break.
+__attribute__((target("avx2"))) std::size_t plain_blocks_avx2(std::string_view text) noexcept {
+    const __m256i first_plain = _mm256_set1_epi8(0x20);
+    const __m256i less = _mm256_set1_epi8('<'), ampersand = _mm256_set1_epi8('&'), bracket = _mm256_set1_epi8(']');
+    std::size_t at = 0;
+    for (; at + 64 <= text.size(); at += 64) {
+        const auto* block = reinterpret_cast<const __m256i_u*>(text.data() + at);
+        const __m256i a = _mm256_loadu_si256(block), b = _mm256_loadu_si256(block + 1);
+        __m256i found = _mm256_or_si256(_mm256_cmpgt_epi8(first_plain, a), _mm256_cmpgt_epi8(first_plain, b));
+        found = _mm256_or_si256(found, _mm256_or_si256(_mm256_cmpeq_epi8(a, less), _mm256_cmpeq_epi8(b, less)));
+        found =
+            _mm256_or_si256(found, _mm256_or_si256(_mm256_cmpeq_epi8(a, ampersand), _mm256_cmpeq_epi8(b, ampersand)));
+        found = _mm256_or_si256(found, _mm256_or_si256(_mm256_cmpeq_epi8(a, bracket), _mm256_cmpeq_epi8(b, bracket)));
+        if (_mm256_testz_si256(found, found) == 0) break;
     }
-    Words2 words;
-    std::memcpy(&words, &found, sizeof words);
-    return (words[0] | words[1]) != 0;
+    return at;
 }
+#endif
 
 }  // namespace
 
@@ -89,18 +105,18 @@ void append_utf8(std::uint32_t c, std::string& out) {
 }
 
 std::size_t plain_ascii_prefix(std::string_view text) noexcept {
-    constexpr std::size_t kBlock = 64;
     std::size_t at = 0;
-    while (at < text.size()) {
-        if (at + kBlock <= text.size() && !is_suspicious(text.data() + at)) {
-            at += kBlock;
-            continue;
-        }
-        const std::size_t end = std::min(at + kBlock, text.size());
-        for (; at < end; ++at) {
-            if (is_special(text[at])) return at;
+#if defined(__x86_64__)
+    static const bool avx2 = __builtin_cpu_supports("avx2") != 0;
+    while (at + 16 <= text.size()) {
+        if (avx2) at += plain_blocks_avx2(text.substr(at));
+        for (unsigned i = 0; i < 4 && at + 16 <= text.size(); ++i, at += 16) {
+            const unsigned special = special_bits(text.data() + at);
+            if (special != 0) return at + static_cast<std::size_t>(std::countr_zero(special));
         }
     }
+#endif
+    while (at < text.size() && !is_special(text[at])) ++at;
     return at;
 }
 

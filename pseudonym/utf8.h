@@ -20,7 +20,8 @@ struct Utf8Char {
 /// XML 1.0 production [2] Char.
 [[nodiscard]] bool is_xml_char(std::uint32_t code_point) noexcept;
 void append_utf8(std::uint32_t code_point, std::string& out);
-/// Length of the longest start of `text` in which every byte is an ASCII character that XML allows and none is `]`.
+/// Length of the longest start of `text` in which every byte is an ASCII character that XML allows and that means
+/// itself in character data: none is `<`, `&` or `]`.
 [[nodiscard]] std::size_t plain_ascii_prefix(std::string_view text) noexcept;
 
 }  // namespace tpf::pseudonym

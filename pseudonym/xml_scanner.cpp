@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <deque>
 #include <utility>
 
 #include "crypto/secret.h"
@@ -146,6 +146,18 @@ Status XmlHandler::extra(std::string_view, std::string_view) {
     return fail(Code::not_allowed, "a comment, CDATA section or processing instruction");
 }
 
+/// A start tag and what was made of it; all views of `tag` are of its own text. Names, limits and syntax hold for
+/// every repetition, since the bytes are the same, and so are the bindings that they are resolved with.
+struct XmlScanner::KnownTag {
+    std::uint64_t around;  // the context that it stands in, and that of its content
+    std::uint64_t inside;
+    std::deque<std::string> text;  // raw first; never moves
+    XmlStart tag;
+    std::vector<XmlAttribute> attributes;
+    std::vector<XmlBinding> declared;
+    KnownTag* next = nullptr;  // the start tag that came after it last time
+};
+
 XmlScanner::XmlScanner(XmlHandler& handler, const XmlOptions& options) : handler_(handler), options_(options) {
     // Reserved once: views into these stay valid, and growth leaves no unwiped copy behind.
     carry_.reserve(options_.limits.tag_bytes + kCarryStep + kDeclarationBytes);
@@ -155,6 +167,9 @@ XmlScanner::XmlScanner(XmlHandler& handler, const XmlOptions& options) : handler
 XmlScanner::~XmlScanner() {
     carry_.resize(carry_.capacity());
     crypto::wipe({reinterpret_cast<std::uint8_t*>(carry_.data()), carry_.size()});
+    for (const auto& known : known_) {
+        for (std::string& text : known->text) crypto::wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
+    }
 }
 
 void XmlScanner::begin_fragment(const std::vector<std::pair<std::string, std::string>>& bindings) {
@@ -163,7 +178,7 @@ void XmlScanner::begin_fragment(const std::vector<std::pair<std::string, std::st
     state_ = State::content;
     for (const auto& [prefix, uri] : bindings) bindings_.push_back({prefix, uri});
     bindings_count_ = bindings_.size();
-    stack_.push_back({0, bindings_count_, line_});
+    stack_.push_back({0, nullptr, bindings_count_, context_, line_});
 }
 
 Status XmlScanner::feed(std::string_view piece) {
@@ -218,9 +233,7 @@ Result<std::size_t> XmlScanner::process(std::string_view bytes) {
             TPF_TRY(used, process_markup(rest));
             if (used == 0 && rest.size() > options_.limits.tag_bytes) return fail(Code::limit, "a tag is too long");
         } else {
-            const std::size_t markup = rest.find('<');
-            const bool follows = markup != std::string_view::npos;
-            TPF_TRY(used, process_text(follows ? rest.substr(0, markup) : rest, follows));
+            TPF_TRY(used, process_text(rest));
         }
         if (used == 0) break;
         at += used;
@@ -307,6 +320,16 @@ Result<std::size_t> XmlScanner::process_markup(std::string_view bytes) {
     if (bytes.size() < 2) return std::size_t{0};
     advance_line(bytes.data());
     if (bytes[1] == '/') {
+        if (!stack_.empty() && !(fragment_ && stack_.size() == 1)) {
+            // The expected one, as it nearly always is.
+            const std::string_view name = open_name();
+            const std::size_t size = name.size() + 3;
+            if (bytes.size() >= size && bytes[size - 1] == '>' && bytes.substr(2, name.size()) == name &&
+                size <= options_.limits.tag_bytes) {
+                TPF_TRY(close_element(bytes.substr(0, size), bytes.substr(2, name.size())));
+                return size;
+            }
+        }
         const std::size_t end = bytes.find('>');
         if (end == std::string_view::npos) return std::size_t{0};
         if (end + 1 > options_.limits.tag_bytes) return fail(Code::limit, "a tag is too long");
@@ -349,6 +372,11 @@ Result<std::size_t> XmlScanner::process_markup(std::string_view bytes) {
         const bool could_be = kComment.substr(0, bytes.size()) == bytes || kCdata.substr(0, bytes.size()) == bytes;
         if (could_be) return std::size_t{0};
         return fail(Code::not_allowed, "a DOCTYPE or other declaration");
+    }
+    if (const KnownTag* known = stack_.empty() ? nullptr : find_known(bytes)) {
+        const std::size_t size = known->tag.raw.size();
+        TPF_TRY(start_known(*known, bytes.substr(0, size)));
+        return size;
     }
     const std::size_t end = tag_end(bytes);
     if (end == std::string_view::npos) return std::size_t{0};
@@ -393,60 +421,59 @@ Result<std::size_t> XmlScanner::process_extra(std::string_view bytes) {
     return found + closing;
 }
 
-/// A run of character data without `<`. `complete`: nothing of it can follow.
-Result<std::size_t> XmlScanner::process_text(std::string_view run, bool complete) {
+/// Character data up to the next `<`, or as far as whole characters and references reach.
+Result<std::size_t> XmlScanner::process_text(std::string_view bytes) {
     if (stack_.empty()) {
+        const std::string_view run = bytes.substr(0, bytes.find('<'));
         TPF_TRY(outside_root(run));
         return run.size();
     }
     std::size_t at = 0;
-    while (at < run.size()) {
-        if (run[at] == '&') {
-            const std::size_t end = run.substr(at, kReferenceBytes).find(';');
-            if (end == std::string_view::npos) {
-                if (complete || run.size() - at >= kReferenceBytes) return bad("an ampersand that begins no reference");
-                break;
-            }
-            const std::string_view raw = run.substr(at, end + 1);
-            const std::string value = resolve_reference(raw);
-            if (value.empty()) return bad("a reference that XML does not predefine");
-            brackets_ = 0;
-            TPF_TRY(handler_.text(raw, value));
-            at += end + 1;
-            continue;
-        }
-        const std::string_view rest = run.substr(at);
-        const std::size_t ampersand = rest.find('&');
-        const std::string_view plain = rest.substr(0, ampersand);
-        TPF_TRY(const std::size_t checked, plain_text(plain, complete || ampersand != std::string_view::npos));
-        if (checked > 0) {
-            TPF_TRY(handler_.text(plain.substr(0, checked), plain.substr(0, checked)));
-        }
-        at += checked;
-        if (checked < plain.size()) break;
-    }
-    return at;
-}
-
-/// Checks characters; returns how many bytes are whole ones (all, unless the last character is cut and more may come).
-Result<std::size_t> XmlScanner::plain_text(std::string_view run, bool at_end) {
-    std::size_t at = 0;
-    while (at < run.size()) {
-        const std::size_t plain = plain_ascii_prefix(run.substr(at));
+    std::size_t told = 0;
+    const auto tell = [&]() -> Status {
+        const std::string_view run = bytes.substr(told, at - told);
+        told = at;
+        return run.empty() ? ok() : handler_.text(run, run);
+    };
+    while (at < bytes.size()) {
+        const std::size_t plain = plain_ascii_prefix(bytes.substr(at));
         if (plain > 0) {
-            if (brackets_ >= 2 && run[at] == '>') return bad("]]> in character data");
+            if (brackets_ >= 2 && bytes[at] == '>') return bad("]]> in character data");
             brackets_ = 0;
             at += plain;
             continue;
         }
-        const Utf8Char next = decode_utf8(run.substr(at));
-        if (next.incomplete && !at_end) break;
+        if (bytes[at] == '<') break;
+        if (bytes[at] == '&') {
+            TPF_TRY(tell());
+            TPF_TRY(const std::size_t used, process_reference(bytes.substr(at)));
+            if (used == 0) break;
+            told = at += used;
+            continue;
+        }
+        const Utf8Char next = decode_utf8(bytes.substr(at));
+        if (next.incomplete) break;
         if (next.size == 0) return fail(Code::encoding, "bytes that are not UTF-8");
         if (!is_xml_char(next.code_point)) return bad("a character that XML does not allow");
         brackets_ = next.code_point == ']' ? brackets_ + 1 : 0;
         at += next.size;
     }
+    TPF_TRY(tell());
     return at;
+}
+
+/// One reference, `&` first; 0 when its end is not there yet.
+Result<std::size_t> XmlScanner::process_reference(std::string_view bytes) {
+    const std::string_view longest = bytes.substr(0, kReferenceBytes);
+    const std::size_t end = longest.find_first_of(";<");
+    if (end == std::string_view::npos && longest.size() < kReferenceBytes) return std::size_t{0};
+    if (end == std::string_view::npos || bytes[end] == '<') return bad("an ampersand that begins no reference");
+    const std::string_view raw = bytes.substr(0, end + 1);
+    const std::string value = resolve_reference(raw);
+    if (value.empty()) return bad("a reference that XML does not predefine");
+    brackets_ = 0;
+    TPF_TRY(handler_.text(raw, value));
+    return end + 1;
 }
 
 Status XmlScanner::outside_root(std::string_view text) const {
@@ -480,16 +507,73 @@ Status XmlScanner::start_tag(std::string_view raw) {
     tag.declared = declared_;
     tag.raw = raw;
     tag.empty = empty;
+    const std::uint64_t around = context_;
+    if (!declared_.empty()) context_ = ++last_context_;
+    if (root_seen_) tag.known = remember(tag, around);
     root_seen_ = true;
     TPF_TRY(handler_.start(tag));
     if (empty) return close_element({}, qualified);
     return ok();
 }
 
+/// The known tag that stands at the front in the same context, or nullptr. A known tag ends with its `>`, so that no
+/// other tag can begin with it.
+const XmlScanner::KnownTag* XmlScanner::find_known(std::string_view bytes) {
+    const auto fits = [&](const KnownTag& known) {
+        const std::string_view raw = known.tag.raw;
+        return known.around == context_ && bytes.substr(0, raw.size()) == raw;
+    };
+    KnownTag* found = last_known_ != nullptr ? last_known_->next : nullptr;
+    if (found == nullptr || !fits(*found)) {
+        const auto other = std::find_if(known_.begin(), known_.end(), [&](const auto& known) { return fits(*known); });
+        found = other == known_.end() ? nullptr : other->get();
+        if (last_known_ != nullptr && found != nullptr) last_known_->next = found;
+    }
+    last_known_ = found;
+    return found;
+}
+
+Status XmlScanner::start_known(const KnownTag& known, std::string_view raw) {
+    if (stack_.size() >= options_.limits.depth) return fail(Code::limit, "elements are nested too deep");
+    stack_.push_back({names_.size(), &known, bindings_count_, context_, line_});
+    for (const XmlBinding& binding : known.declared) bind(binding.prefix, binding.uri);
+    context_ = known.inside;
+    XmlStart tag = known.tag;
+    tag.raw = raw;
+    TPF_TRY(handler_.start(tag));
+    if (tag.empty) return close_element({}, tag.name.qualified);
+    return ok();
+}
+
+/// Its number, or 0 when there is no room.
+unsigned XmlScanner::remember(const XmlStart& tag, std::uint64_t around) {
+    last_known_ = nullptr;
+    if (known_.size() >= kRemembered || tag.raw.size() > kRememberedBytes) return 0;
+    auto known = std::make_unique<KnownTag>();
+    known->around = around;
+    known->inside = context_;
+    known->text.emplace_back(tag.raw);
+    const auto keep = [&](std::string_view view) -> std::string_view {
+        return view.empty() ? std::string_view() : known->text.emplace_back(view);
+    };
+    const auto keep_name = [&](const XmlName& name) {
+        const std::string_view qualified = keep(name.qualified);
+        return XmlName{keep(name.uri), qualified.substr(qualified.size() - name.local.size()), qualified};
+    };
+    for (const XmlAttribute& attribute : tag.attributes)
+        known->attributes.push_back({keep_name(attribute.name), keep(attribute.value)});
+    for (const XmlBinding& binding : tag.declared) known->declared.push_back({keep(binding.prefix), keep(binding.uri)});
+    known->tag = {keep_name(tag.name), known->attributes, known->declared,
+                  known->text.front(), tag.empty,         static_cast<unsigned>(known_.size()) + 1};
+    known_.push_back(std::move(known));
+    last_known_ = known_.back().get();
+    return known_.back()->tag.known;
+}
+
 Status XmlScanner::push_element(std::string_view qualified) {
     if (qualified.size() > options_.limits.name_bytes) return fail(Code::limit, "a name is too long");
     if (stack_.size() >= options_.limits.depth) return fail(Code::limit, "elements are nested too deep");
-    stack_.push_back({names_.size(), bindings_count_, line_});
+    stack_.push_back({names_.size(), nullptr, bindings_count_, context_, line_});
     names_ += qualified;
     return ok();
 }
@@ -560,6 +644,13 @@ Result<std::string_view> XmlScanner::attribute_value(std::string_view raw, std::
     return copied ? std::string_view(store) : raw;
 }
 
+void XmlScanner::bind(std::string_view prefix, std::string_view uri) {
+    if (bindings_count_ == bindings_.size()) bindings_.emplace_back();
+    bindings_[bindings_count_].prefix.assign(prefix);
+    bindings_[bindings_count_].uri.assign(uri);
+    ++bindings_count_;
+}
+
 Status XmlScanner::declare_namespaces() {
     std::string store;
     for (const RawAttribute& attribute : raw_attributes_) {
@@ -572,10 +663,7 @@ Status XmlScanner::declare_namespaces() {
         if ((bound == "xml") != (uri == kXmlUri)) return bad("xml is bound to its own namespace only");
         if (!is_default && uri.empty()) return bad("a prefix must not be undeclared");
         if (bindings_count_ >= options_.limits.namespaces) return fail(Code::limit, "too many namespace declarations");
-        if (bindings_count_ == bindings_.size()) bindings_.emplace_back();
-        bindings_[bindings_count_].prefix.assign(bound);
-        bindings_[bindings_count_].uri.assign(uri);
-        ++bindings_count_;
+        bind(bound, uri);
     }
     for (std::size_t i = stack_.back().bindings; i < bindings_count_; ++i) {
         declared_.push_back({bindings_[i].prefix, bindings_[i].uri});
@@ -621,7 +709,9 @@ Result<XmlName> XmlScanner::resolve_name(std::string_view qualified, bool attrib
 }
 
 std::string_view XmlScanner::open_name() const {
-    return std::string_view(names_).substr(stack_.back().name_at);
+    const Frame& frame = stack_.back();
+    if (frame.known != nullptr) return frame.known->tag.name.qualified;
+    return std::string_view(names_).substr(frame.name_at);
 }
 
 Status XmlScanner::end_tag(std::string_view raw) {
@@ -647,6 +737,7 @@ Status XmlScanner::close_element(std::string_view raw, std::string_view qualifie
     TPF_TRY(handler_.end({qualified, raw}));
     names_.resize(stack_.back().name_at);
     bindings_count_ = stack_.back().bindings;
+    context_ = stack_.back().context;
     stack_.pop_back();
     return ok();
 }

@@ -9,6 +9,7 @@
 // bytes of all events in order are the document from the root's `<` on.
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -60,6 +61,9 @@ struct XmlStart {
     std::span<const XmlBinding> declared;      ///< this element's namespace declarations, as ordered in the tag
     std::string_view raw;                      ///< from `<` to `>`
     bool empty = false;                        ///< `<a/>`: an end event with empty raw follows
+    /// From 1: the scanner remembers this tag, and gives the same number to each that has the same bytes and the same
+    /// bindings around it. 0: not remembered. At most XmlScanner::kRemembered.
+    unsigned known = 0;
 };
 
 struct XmlEnd {
@@ -119,11 +123,18 @@ class XmlScanner {
     /// What the XML declaration said, empty without one.
     [[nodiscard]] const std::string& declared_encoding() const noexcept { return declared_encoding_; }
 
+    /// Different start tags that are remembered, the first ones of the document; of each, up to kRememberedBytes.
+    static constexpr std::size_t kRemembered = 48;
+    static constexpr std::size_t kRememberedBytes = 512;
+
   private:
     enum class State { beginning, content, comment, cdata, instruction };
+    struct KnownTag;
     struct Frame {
-        std::size_t name_at;   // in names_
-        std::size_t bindings;  // bindings_.size() before the element
+        std::size_t name_at;    // in names_
+        const KnownTag* known;  // has the name, when there is one
+        std::size_t bindings;   // bindings_count_ before the element
+        std::uint64_t context;  // around the element
         std::uint64_t line;
     };
     struct Binding {
@@ -138,10 +149,15 @@ class XmlScanner {
     Result<std::size_t> process(std::string_view bytes);
     Result<std::size_t> process_beginning(std::string_view bytes);
     Result<std::size_t> process_markup(std::string_view bytes);
-    Result<std::size_t> process_text(std::string_view run, bool markup_follows);
+    Result<std::size_t> process_text(std::string_view bytes);
+    Result<std::size_t> process_reference(std::string_view bytes);
     Result<std::size_t> process_extra(std::string_view bytes);
     Result<std::size_t> process_declaration(std::string_view bytes);
     Status start_tag(std::string_view raw);
+    const KnownTag* find_known(std::string_view bytes);
+    Status start_known(const KnownTag& known, std::string_view raw);
+    unsigned remember(const XmlStart& tag, std::uint64_t around);
+    void bind(std::string_view prefix, std::string_view uri);
     Status end_tag(std::string_view raw);
     Status close_element(std::string_view raw, std::string_view qualified);
     Status split_attributes(std::string_view text);
@@ -150,7 +166,6 @@ class XmlScanner {
     Status push_element(std::string_view qualified);
     Result<XmlName> resolve_name(std::string_view qualified, bool attribute) const;
     Result<std::string_view> attribute_value(std::string_view raw, std::string& store) const;
-    Result<std::size_t> plain_text(std::string_view run, bool at_end);
     Status outside_root(std::string_view text) const;
     std::string_view open_name() const;
     void advance_line(const char* to);
@@ -167,6 +182,10 @@ class XmlScanner {
     std::vector<Frame> stack_;
     std::vector<Binding> bindings_;  // kept beyond bindings_count_ to reuse their memory
     std::size_t bindings_count_ = 0;
+    std::uint64_t context_ = 0;       // a number for the bindings in scope: the same number, the same bindings
+    std::uint64_t last_context_ = 0;  // given so far
+    std::vector<std::unique_ptr<KnownTag>> known_;
+    KnownTag* last_known_ = nullptr;  // the start tag before, if it is known
     std::vector<RawAttribute> raw_attributes_;
     std::vector<XmlAttribute> attributes_;
     std::vector<std::string> attribute_values_;

@@ -99,7 +99,11 @@ class PosixFileSystem final : public FileSystem {
     Result<std::unique_ptr<File>> create(const Path& path, mode_t mode) override {
         UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
         if (!fd) return fail(path_error(errno, "create", path));
-        if (::fchmod(fd.get(), mode) != 0) return fail(path_error(errno, "fchmod", path));
+        if (::fchmod(fd.get(), mode) != 0) {
+            const int err = errno;
+            ::unlink(path.c_str());
+            return fail(path_error(err, "fchmod", path));
+        }
         return std::unique_ptr<File>(std::make_unique<PosixFile>(std::move(fd), path));
     }
     Result<FileInfo> info(const Path& path) override {
@@ -115,7 +119,11 @@ class PosixFileSystem final : public FileSystem {
     }
     Status make_folder(const Path& path, mode_t mode) override {
         if (::mkdir(path.c_str(), mode) != 0) return fail(path_error(errno, "mkdir", path));
-        if (::chmod(path.c_str(), mode) != 0) return fail(path_error(errno, "chmod", path));
+        if (::chmod(path.c_str(), mode) != 0) {
+            const int err = errno;
+            ::rmdir(path.c_str());
+            return fail(path_error(err, "chmod", path));
+        }
         return ok();
     }
     Result<std::vector<std::string>> list(const Path& folder) override {

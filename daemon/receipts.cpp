@@ -50,11 +50,34 @@ Status Receipts::process(const SpoolId& id) {
     if (!entry && entry.error().code() == Code::not_found) return ok();
     if (!entry && entry.error().disposition() == Disposition::stop) return fail(entry.error());
     if (!row || row->state != State::committed || !entry) {
+        if (row) {
+            TPF_TRY(carry_out(*row));
+        }
         log::warning("an answer that fits no message that waits for one: removed", {{"message", id}});
         return core_.spool.remove_receipt(id);
     }
     TPF_TRY(judge(*row, entry.value().svar));
     return core_.spool.remove_receipt(id);
+}
+
+/// An earlier try may have got no further than the journal: as long as the message lies in outbox, taking its answer
+/// away would have it sent again and again.
+Status Receipts::carry_out(const MessageRow& row) {
+    switch (row.state) {
+        case State::committed:
+            return ok();
+        case State::delivered:
+            return row.removed ? core_.spool.remove_payloads(row.id) : core_.spool.withdraw(row.id);
+        case State::quarantined:
+        case State::held:
+            return core_.spool.quarantine(row.id);
+        case State::discarded:
+        case State::duplicate:
+            return core_.spool.remove_payloads(row.id);
+        case State::claimed:
+            return core_.spool.withdraw(row.id);
+    }
+    return ok();
 }
 
 Status Receipts::judge(const MessageRow& row, const SvarRecord& svar) {
@@ -98,9 +121,8 @@ Status Receipts::refused(const MessageRow& row, const SvarRecord& svar) {
 /// The register, or the forwarder, says that the bytes are not those of the digest: is that so here?
 Status Receipts::digest_doubted(const MessageRow& row, const SvarRecord&) {
     const auto intact = output_intact(row);
-    if (!intact && intact.error().disposition() == Disposition::stop && intact.error().code() != Code::not_found) {
-        return fail(intact.error());
-    }
+    // What cannot be read now is not therefore another.
+    if (!intact && intact.error().code() != Code::not_found) return fail(intact.error());
     if (!intact || !intact.value()) {
         return quarantine(row, Code::record_damaged, "melding.xml does not have the digest that was committed",
                           std::nullopt);

@@ -24,6 +24,7 @@ class Receipts {
     [[nodiscard]] Result<Answers> write_answers(std::size_t at_once);
 
   private:
+    [[nodiscard]] Status carry_out(const queue::MessageRow& row);
     [[nodiscard]] Status judge(const queue::MessageRow& row, const queue::SvarRecord& svar);
     [[nodiscard]] Status delivered(const queue::MessageRow& row, const queue::SvarRecord& svar);
     [[nodiscard]] Status refused(const queue::MessageRow& row, const queue::SvarRecord& svar);

@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include "base/encoding.h"
 #include "daemon/pipeline.h"
+#include "queue/forward_spool.h"
 #include "tests/daemon/core_fixture.h"
 
 namespace tpf::daemon::test {
@@ -27,6 +29,22 @@ struct ReceiptsFixture : CoreFixture {
         get(pipeline.process(id));
         clock.advance(std::chrono::seconds(1));
         return id;
+    }
+    /// The register's answer, signed, as the forwarder hands it over.
+    void answered(const SpoolId& id, unsigned http_status = 201) {
+        const queue::MessageRow sent = row(id);
+        const std::string when = "2027-01-15T08:00:00Z";
+        const auto text = crypto::signed_text(
+            {"tpf-kvittering-v1", sent.to->str(), sent.name->str(), *sent.output_sha256, "mottatt", "R-1", when});
+        queue::SvarRecord svar{.id = id, .answered = clock.utc()};
+        svar.http_status = http_status;
+        svar.status = "mottatt";
+        svar.kvittering = "R-1";
+        svar.navn = sent.name->str();
+        svar.sha256 = *sent.output_sha256;
+        svar.mottatt = when;
+        svar.signature = base64(TestRing::get().register_signs.sign(text));
+        good(get(queue::ForwardSpool::open(fs, at().root))->hand_over(svar));
     }
     [[nodiscard]] Path answer(const SpoolId& id) const { return at().kvittering / "drop" / (id.str() + ".json"); }
 };
@@ -67,6 +85,29 @@ TEST_SUITE("daemon/receipts") {
         due();
         fs.fail_at(Call::sync_file, 1, Code::io);
         CHECK(code_of(receipts.write_answers(10)) == Code::fsync_failed);
+    }
+
+    TEST_CASE_FIXTURE(ReceiptsFixture, "an answer is not taken away before its message is out of the outbox") {
+        const SpoolId id = committed();
+        answered(id);
+        fs.fail_at(Call::rename, 1, Code::io);
+        CHECK(code_of(receipts.process(id)) == Code::io);
+        CHECK(row(id).state == State::delivered);
+        CHECK(there(at().outbox, id));
+        good(receipts.process(id));
+        CHECK_FALSE(there(at().outbox, id));
+        CHECK_FALSE(there(at().receipts_new, id));
+    }
+
+    TEST_CASE_FIXTURE(ReceiptsFixture, "an output that cannot be read now is not a damaged one") {
+        const SpoolId id = committed();
+        answered(id, 400);
+        fs.fail_at(Call::open_read, 2, Code::io);  // the first opens the answer
+        CHECK(code_of(receipts.process(id)) == Code::io);
+        CHECK(row(id).state == State::committed);
+        good(receipts.process(id));
+        CHECK(row(id).state == State::committed);
+        CHECK(row(id).attempt_code == Code::register_digest);
     }
 
     TEST_CASE_FIXTURE(ReceiptsFixture, "the kvittering names every person without a pseudonym") {

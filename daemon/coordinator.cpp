@@ -23,7 +23,7 @@ constexpr std::size_t kBatch = 256;
 /// Messages handed to the pool at once: enough to keep it busy, few enough that a stop is quick.
 constexpr std::size_t kMostInFlight = 512;
 /// Threads per concurrent pass: the others wait for the disk meanwhile.
-constexpr unsigned kThreadsPerPass = 4;
+constexpr unsigned kThreadsPerPass = 16;
 
 /// What a library throws (no memory, no thread) ends here: the process stops and recovers at its next start.
 template <class Work>

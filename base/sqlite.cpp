@@ -111,6 +111,11 @@ Status Database::execute(std::string_view sql) {
     return ok();
 }
 
+Status Database::run(std::string_view sql) {
+    TPF_TRY(auto statement, prepare(sql));
+    return statement.run();
+}
+
 Result<Statement> Database::prepare(std::string_view sql) {
     if (const auto found = state_->statements.find(sql); found != state_->statements.end()) {
         return Statement(found->second);
@@ -140,16 +145,16 @@ Status Database::check() {
 }
 
 Result<Transaction> Transaction::begin(Database& db) {
-    TPF_TRY(db.execute("BEGIN IMMEDIATE"));
+    TPF_TRY(db.run("BEGIN IMMEDIATE"));
     return Transaction(db);
 }
 
 Transaction::~Transaction() {
-    if (db_ != nullptr) static_cast<void>(db_->execute("ROLLBACK").has_value());
+    if (db_ != nullptr) static_cast<void>(db_->run("ROLLBACK").has_value());
 }
 
 Status Transaction::commit() {
-    TPF_TRY(db_->execute("COMMIT"));
+    TPF_TRY(db_->run("COMMIT"));
     db_ = nullptr;
     return ok();
 }

@@ -54,6 +54,8 @@ class Database {
 
     /// One or more statements without parameters or rows.
     [[nodiscard]] Status execute(std::string_view sql);
+    /// One statement without parameters or rows, prepared once per text and kept.
+    [[nodiscard]] Status run(std::string_view sql);
     /// Prepared once per text and kept.
     [[nodiscard]] Result<Statement> prepare(std::string_view sql);
     [[nodiscard]] std::int64_t last_rowid() const;

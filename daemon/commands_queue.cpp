@@ -89,7 +89,7 @@ Result<Json> Commands::submit(const Call& call) {
     if (call.body == 0) return fail(Code::usage, "an empty file");
     if (call.body > core_.config.reloadable.limits.message_bytes)
         return fail(Code::usage, "the file is larger than [limits] message_bytes");
-    TPF_TRY(check_quota(core_, sender.value()));
+    TPF_TRY(core_.journal.check_quota(quota_of(core_.config), sender.value()));
     TPF_TRY(auto writer, queue::InboxWriter::begin(core_.spool, call.body));
     SocketFile body(call.stream, call.body);
     Bytes block(pseudonym::Pass::kPiece);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "base/log.h"
 
@@ -19,6 +20,7 @@ constexpr std::chrono::seconds kReceiptDelay{5};  // for an answer that could no
 constexpr std::chrono::seconds kAnswerDelay{5};   // after a round in which a kvittering could not be written
 constexpr std::chrono::seconds kDrainTime{60};    // after SIGTERM: for what runs
 constexpr std::chrono::seconds kRemovalEvery{60};
+constexpr std::chrono::milliseconds kDrainPoll{20};
 constexpr std::size_t kBatch = 256;
 /// Messages handed to the pool at once: enough to keep it busy, few enough that a stop is quick.
 constexpr std::size_t kMostInFlight = 512;
@@ -56,7 +58,7 @@ Coordinator::Coordinator(Core& core, int wake_fd, int signal_fd)
         if (source.kind != conf::SourceKind::drop) continue;
         watch(source.path);
         const auto admit = [this](const queue::DropSettings& settings, std::uint64_t) {
-            return check_quota(core_, settings.sender);
+            return core_.journal.check_quota(quota_of(core_.config), settings.sender);
         };
         drops_.emplace_back(core_.spool, core_.clock,
                             queue::DropSettings{name, source.path, source.sender, source.settle_seconds}, admit);
@@ -88,9 +90,16 @@ bool Coordinator::run(Mode mode) {
         report(fail(claimed.error()));
     }
     while (!core_.lifecycle.stopping()) {
+        const auto poll = mode == Mode::drain ? kDrainPoll : core_.config.reloadable.workers.poll_seconds;
+        if (core_.clock.steady() - folders_looked_at_ >= poll) folders_changed_ = true;
+        const bool looked = folders_changed_;
         look_around();
-        if (mode == Mode::drain && idle()) break;
-        wait(mode == Mode::drain ? std::chrono::milliseconds(20) : core_.config.reloadable.workers.poll_seconds);
+        if (mode == Mode::drain && idle()) {
+            if (looked) break;
+            folders_changed_ = true;
+            continue;
+        }
+        wait(poll);
     }
     pool_.clear();
     stop_by_ = core_.clock.steady() + kDrainTime;
@@ -113,9 +122,14 @@ bool Coordinator::left_over() {
 }
 
 void Coordinator::look_around() {
-    take_drops();
-    take_inbox();
-    take_receipts();
+    // A folder is listed when something was put there, not each time that a message is done.
+    if (std::exchange(folders_changed_, false)) {
+        folders_looked_at_ = core_.clock.steady();
+        take_drops();
+        take_inbox();
+        take_receipts();
+    }
+    take_ripe();
     housekeeping();
 }
 
@@ -146,19 +160,24 @@ void Coordinator::take_drops() {
 void Coordinator::take_inbox() {
     {
         const std::lock_guard lock(mutex_);
-        if (in_flight_.size() >= kMostInFlight) return;
+        inbox_more_ = in_flight_.size() >= kMostInFlight;
+        if (inbox_more_) return;
     }
     const auto listing = core_.spool.list_inbox();
     if (!listing) return report(fail(listing.error()));
     for (const SpoolId& id : listing.value().ids) {
         {
             const std::lock_guard lock(mutex_);
-            if (in_flight_.size() >= kMostInFlight) return;
+            inbox_more_ = in_flight_.size() >= kMostInFlight;
+            if (inbox_more_) return;
             if (in_flight_.contains(id)) continue;
         }
         const auto look = core_.spool.look(id);
         submit_message(id, look ? look.value().size : 0);
     }
+}
+
+void Coordinator::take_ripe() {
     std::vector<SpoolId> ripe;
     {
         const std::lock_guard lock(mutex_);
@@ -213,11 +232,14 @@ void Coordinator::work_on(const SpoolId& id) {
     const auto outcome =
         run ? caught([&] { return pipeline_.process(id); }) : Result<Pipeline::Outcome>(Pipeline::Outcome::later);
     if (!outcome) report(fail(outcome.error()));
+    const bool answer_due = !outcome || outcome.value() != Pipeline::Outcome::published;
     bool again = false;
+    bool wake = answer_due;
     {
         const std::lock_guard lock(mutex_);
         in_flight_.erase(id);
-        answers_wanted_ = true;
+        answers_wanted_ = answers_wanted_ || answer_due;
+        wake = wake || in_flight_.empty() || (inbox_more_ && in_flight_.size() <= kMostInFlight / 2);
         again = again_.erase(id) > 0;
         if (again) {
             later_.erase(id);
@@ -231,7 +253,7 @@ void Coordinator::work_on(const SpoolId& id) {
         }
     }
     if (again) submit_message(id, 0);
-    core_.lifecycle.wake();
+    if (wake) core_.lifecycle.wake();
 }
 
 void Coordinator::take_receipts() {
@@ -297,9 +319,15 @@ void Coordinator::housekeeping() {
 
 void Coordinator::wait(std::chrono::milliseconds most) {
     pollfd fds[] = {{wake_fd_, POLLIN, 0}, {signal_fd_, POLLIN, 0}, {inotify_.get(), POLLIN, 0}};
-    if (::poll(fds, 3, static_cast<int>(most.count())) <= 0) return;
+    const int ready = ::poll(fds, 3, static_cast<int>(most.count()));
+    {
+        const std::lock_guard lock(mutex_);
+        if (inbox_more_ && in_flight_.size() <= kMostInFlight / 2) folders_changed_ = true;
+    }
+    if (ready <= 0) return;
     if ((fds[1].revents & POLLIN) != 0) read_signals();
     // What exactly happened does not matter: look_around() looks at everything.
+    if ((fds[2].revents & POLLIN) != 0) folders_changed_ = true;
     alignas(8) char drop[4096];
     if ((fds[0].revents & POLLIN) != 0) [[maybe_unused]]
         const ssize_t n = ::read(wake_fd_, drop, 8);

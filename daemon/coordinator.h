@@ -36,6 +36,7 @@ class Coordinator {
   private:
     void look_around();
     void take_inbox();
+    void take_ripe();
     void take_drops();
     void take_receipts();
     void housekeeping();
@@ -70,6 +71,10 @@ class Coordinator {
     std::optional<std::chrono::steady_clock::time_point> answers_retry_;  // not before then; one could not be written
     bool removal_in_flight_ = false;
     bool settling_ = false;
+    bool inbox_more_ = false;  // not all of it was handed to the pool
+    // The loop's own: a source may have changed something since the folders were looked at.
+    bool folders_changed_ = true;
+    std::chrono::steady_clock::time_point folders_looked_at_{};
     std::chrono::steady_clock::time_point removal_next_{};
     unsigned signals_ = 0;
     std::chrono::steady_clock::time_point stop_by_{};

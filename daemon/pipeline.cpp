@@ -44,25 +44,18 @@ Result<std::string> source_of(const conf::Config& config, const queue::KildeReco
     return fail(Code::record_form, "the files' owner is not the source that the record names");
 }
 
-Status check_quota(Core& core, const std::optional<Avsender>& sender) {
-    const conf::Limits& limits = core.config.reloadable.limits;
-    TPF_TRY(const auto quarantined, core.journal.usage(queue::State::quarantined, sender));
-    if (quarantined.bytes > limits.quarantine_bytes_per_sender) {
-        return fail(Code::quota, "the sender's quarantine is over [limits] quarantine_bytes_per_sender");
-    }
-    TPF_TRY(const auto waiting, core.journal.usage(queue::State::claimed, sender));
-    if (waiting.messages >= limits.inbox_messages_per_sender) {
-        return fail(Code::quota, "as many of the sender's messages wait as [limits] inbox_messages_per_sender allows");
-    }
-    return ok();
+queue::Quota quota_of(const conf::Config& config) {
+    const conf::Limits& limits = config.reloadable.limits;
+    return {limits.inbox_messages_per_sender, limits.quarantine_bytes_per_sender};
 }
 
 Result<Pipeline::Outcome> Pipeline::process(const SpoolId& id) {
     const auto held = core_.locks.hold(id);
-    TPF_TRY(const auto row, claim(id));
-    if (!row) return Outcome::later;
-    if (row->state == queue::State::claimed) return go_on(*row);
-    if (row->state == queue::State::committed) {
+    TPF_TRY(const auto taken, take(id));
+    if (!taken) return Outcome::later;
+    const MessageRow& row = taken->row;
+    if (row.state == queue::State::claimed) return go_on(row, taken->entry);
+    if (row.state == queue::State::committed) {
         // An earlier try may have got no further than the journal.
         TPF_TRY(core_.spool.publish(id));
     }
@@ -72,50 +65,62 @@ Result<Pipeline::Outcome> Pipeline::process(const SpoolId& id) {
 }
 
 /// The message's row; made, and the entry moved to work/, if it is new. Nothing: not now.
-Result<std::optional<MessageRow>> Pipeline::claim(const SpoolId& id) {
-    TPF_TRY(auto known, core_.journal.find(id));
-    if (known) {
-        if (known->state == queue::State::claimed) {
-            TPF_TRY(core_.spool.claim(id));
-        }
-        return known;
-    }
+Result<std::optional<Pipeline::Taken>> Pipeline::take(const SpoolId& id) {
     auto entry = core_.spool.read_inbox(id);
     auto source = entry ? source_of(core_.config, entry.value().kilde, entry.value().owner)
                         : Result<std::string>(fail(Code::internal));
-    if (!entry || !source) {
-        const Error error = entry ? source.error() : entry.error();
-        if (error.disposition() == Disposition::stop && error.code() != Code::not_found) return fail(error);
-        if (!is_record_trouble(error)) {
-            log::warning("inbox entry cannot be read",
-                         {{"message", id}, {"code", error.name()}, {"error", error.text()}});
-            return std::optional<MessageRow>();
-        }
-        TPF_TRY(claim_damaged(id, error));
-        return core_.journal.find(id);
+    if (entry && source) return claim(id, entry.value(), source.value());
+    TPF_TRY(auto known, core_.journal.find(id));
+    if (known) return take_known(std::move(*known));
+    const Error error = entry ? source.error() : entry.error();
+    if (error.disposition() == Disposition::stop && error.code() != Code::not_found) return fail(error);
+    if (!is_record_trouble(error)) {
+        log::warning("inbox entry cannot be read", {{"message", id}, {"code", error.name()}, {"error", error.text()}});
+        return std::optional<Taken>();
     }
-    const queue::KildeRecord& kilde = entry.value().kilde;
-    if (const Status admitted = check_quota(core_, kilde.sender); !admitted) {
-        if (admitted.error().disposition() == Disposition::stop) return fail(admitted.error());
-        log::warning("stays in the inbox",
-                     {{"message", id}, {"code", admitted.error().name()}, {"error", admitted.error().text()}});
-        return std::optional<MessageRow>();
+    TPF_TRY(claim_damaged(id, error));
+    TPF_TRY(known, core_.journal.find(id));
+    if (!known) return fail(Code::internal, "a claimed message is not in the journal");
+    return Taken{std::move(*known), std::nullopt};
+}
+
+Result<std::optional<Pipeline::Taken>> Pipeline::take_known(MessageRow row) {
+    if (row.state == queue::State::claimed) {
+        TPF_TRY(core_.spool.claim(row.id));
     }
-    const queue::Claim claim{
-        id, source.value(), kilde.sender, kilde.received, kilde.size, kilde.sha256, conf::pinned_json(core_.config)};
+    return Taken{std::move(row), std::nullopt};
+}
+
+Result<std::optional<Pipeline::Taken>> Pipeline::claim(const SpoolId& id, const queue::InboxEntry& entry,
+                                                       const std::string& source) {
+    const queue::KildeRecord& kilde = entry.kilde;
+    const queue::Claim claim{id,
+                             source,
+                             kilde.sender,
+                             kilde.received,
+                             kilde.size,
+                             kilde.sha256,
+                             conf::pinned_json(core_.config),
+                             quota_of(core_.config)};
     AuditEntry audit = entry_for(AuditKind::received, id);
     audit.with("source", claim.source).with("bytes", claim.size).with("kilde_sha256", kilde.sha256);
     if (kilde.sender) audit.with("sender", kilde.sender->str());
     if (!kilde.operator_name.empty()) audit.with("operator", kilde.operator_name).with("reason", kilde.reason);
-    TPF_TRY(const auto outcome, core_.journal.claim(claim, audit));
-    static_cast<void>(outcome);
+    auto claimed = core_.journal.claim(claim, audit);
+    if (!claimed) {
+        if (claimed.error().code() != Code::quota) return fail(claimed.error());
+        log::warning("stays in the inbox",
+                     {{"message", id}, {"code", claimed.error().name()}, {"error", claimed.error().text()}});
+        return std::optional<Taken>();
+    }
+    if (!claimed.value().is_new) return take_known(std::move(claimed.value().row));
     TPF_TRY(core_.spool.claim(id));
     log::info("received", {{"stage", "claim"},
                            {"message", id},
                            {"source", claim.source},
                            {"sender", kilde.sender ? kilde.sender->str() : "-"},
                            {"bytes", claim.size}});
-    return core_.journal.find(id);
+    return Taken{std::move(claimed.value().row), entry};
 }
 
 /// An entry whose record is worth nothing is claimed too, under what can be seen of it, and goes to quarantine.
@@ -133,44 +138,60 @@ Status Pipeline::claim_damaged(const SpoolId& id, const Error& why) {
     return quarantine(row, why, nullptr);
 }
 
-Result<Pipeline::Outcome> Pipeline::go_on(const MessageRow& row) {
-    auto entry = core_.spool.read_work(row.id);
+/// `taken`: what was read when the entry was claimed just now.
+Result<Pipeline::Outcome> Pipeline::go_on(const MessageRow& row, const std::optional<queue::InboxEntry>& taken) {
+    auto entry = taken ? Result<queue::InboxEntry>(*taken) : core_.spool.read_work(row.id);
     if (!entry) return failed(row, entry.error(), nullptr);
     const std::string& digest = entry.value().kilde.sha256;
     if ((!row.kilde_sha256.empty() && row.kilde_sha256 != digest) || row.input_sha256.value_or(digest) != digest) {
         return failed(row, Error(Code::record_damaged, "the submission was exchanged after its claim"), nullptr);
     }
-    TPF_TRY(const std::string pinned, core_.journal.settings(row.settings));
-    TPF_TRY(const conf::OutputSettings settings, conf::parse_pinned(pinned));
-    const auto answered = answer_known_bytes(row, pass_limits(settings.limits), entry.value());
+    TPF_TRY(const auto settings, pinned_settings(row.settings));
+    auto input = core_.spool.open_input(row.id);
+    if (!input) return failed(row, input.error(), nullptr);
+    const auto answered = answer_known_bytes(row, pass_limits(settings->limits), digest, *input.value());
     if (!answered) return failed(row, answered.error(), nullptr);
     if (answered.value()) return Outcome::done;
-    return pass(row, entry.value());
+    if (const Status back = input.value()->seek(0); !back) return failed(row, back.error(), nullptr);
+    return pass(row, entry.value(), *settings, *input.value());
+}
+
+/// The settings of a message: those of the one before, nearly always.
+Result<std::shared_ptr<const conf::OutputSettings>> Pipeline::pinned_settings(const std::string& digest) {
+    {
+        const std::lock_guard lock(settings_mutex_);
+        if (settings_ && settings_digest_ == digest) return settings_;
+    }
+    TPF_TRY(const std::string pinned, core_.journal.settings(digest));
+    TPF_TRY(conf::OutputSettings settings, conf::parse_pinned(pinned));
+    const std::lock_guard lock(settings_mutex_);
+    settings_ = std::make_shared<const conf::OutputSettings>(std::move(settings));
+    settings_digest_ = digest;
+    return settings_;
 }
 
 /// A clear header that names a known MeldingsId: if the bytes are known as well, the journal has the answer.
 Result<bool> Pipeline::answer_known_bytes(const MessageRow& row, const pseudonym::PassLimits& limits,
-                                          const queue::InboxEntry& entry) {
-    TPF_TRY(const auto file, core_.spool.open_input(row.id));
+                                          const std::string& expected_sha256, File& file) {
     pseudonym::HeaderPeek peek(limits);
     Bytes block(16 * 1024);
     while (!peek.header()) {
-        TPF_TRY(const std::size_t size, file->read(block));
+        TPF_TRY(const std::size_t size, file.read(block));
         // What is wrong with it is the pass's to say.
         if (size == 0 || !peek.feed({block.data(), size})) return false;
     }
     TPF_TRY(const bool known, core_.journal.knows_meldings_id(peek.header()->meldings_id));
     if (!known) return false;
-    TPF_TRY(file->seek(0));
+    TPF_TRY(file.seek(0));
     Sha256 digest;
     block.resize(pseudonym::Pass::kPiece);
     while (true) {
-        TPF_TRY(const std::size_t size, file->read(block));
+        TPF_TRY(const std::size_t size, file.read(block));
         if (size == 0) break;
         digest.update(ByteView(block.data(), size));
     }
     const std::string sha256 = hex(digest.finish());
-    if (sha256 != entry.kilde.sha256)
+    if (sha256 != expected_sha256)
         return fail(Code::record_damaged, "innsending.xml does not have the digest of its record");
     TPF_TRY(const auto original, core_.journal.find_by_input_digest(sha256, row.sender));
     if (!original || original->id == row.id) return false;
@@ -183,18 +204,15 @@ Result<bool> Pipeline::answer_known_bytes(const MessageRow& row, const pseudonym
     return true;
 }
 
-Result<Pipeline::Outcome> Pipeline::pass(const MessageRow& row, const queue::InboxEntry& entry) {
-    TPF_TRY(const std::string pinned, core_.journal.settings(row.settings));
-    TPF_TRY(const conf::OutputSettings settings, conf::parse_pinned(pinned));
+Result<Pipeline::Outcome> Pipeline::pass(const MessageRow& row, const queue::InboxEntry& entry,
+                                         const conf::OutputSettings& settings, File& input) {
     const RingKeys keys(core_.keys, settings);
-    auto input = core_.spool.open_input(row.id);
-    if (!input) return failed(row, input.error(), nullptr);
     auto output = core_.spool.begin_output(row.id);
     if (!output) return failed(row, output.error(), nullptr);
     pseudonym::PassOptions options;
     options.limits = pass_limits(settings.limits);
     options.sender_authenticated = row.sender.has_value();
-    PassRun run = run_pass(keys, options, {*input.value(), entry.size, &output.value().body()}, core_.lifecycle);
+    PassRun run = run_pass(keys, options, {input, entry.size, &output.value().body()}, core_.lifecycle);
     const bool read_all = run.report.has_value() || run.report.error().disposition() == Disposition::quarantine;
     if (read_all && hex(run.input_digest) != entry.kilde.sha256) {
         return failed(row, Error(Code::record_damaged, "innsending.xml does not have the digest of its record"), &run);
@@ -266,7 +284,7 @@ Result<Pipeline::Outcome> Pipeline::settle(const MessageRow& row, const queue::P
                                         {"register", result.to.str()},
                                         {"persons", result.persons},
                                         {"bytes", result.output_size}});
-            return Outcome::done;
+            return Outcome::published;
         }
         case queue::PassOutcome::Kind::duplicate: {
             TPF_TRY(core_.spool.drop_output(row.id));

@@ -77,7 +77,6 @@ TpfLayer::TpfLayer(const ClearHeader& clear, const Bindings& bindings, RegisterS
       scanner_(*this, XmlOptions{limits.xml}) {
     scanner_.begin_fragment(bindings_);
     prefix_ = free_prefix([&](std::string_view prefix) { return scanner_.resolve(prefix); });
-    out_.reserve(kFlushBytes * 2);
     write_root();
 }
 

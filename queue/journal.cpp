@@ -228,16 +228,32 @@ Status Journal::record(const AuditEntry& entry) {
     return writer_->change([&](sqlite::Database&, UtcTime) -> Answer { return Entry(entry); });
 }
 
-Result<ClaimOutcome> Journal::claim(const Claim& claim, const AuditEntry& entry) {
+/// Is there room for one more of this sender's?
+static Status sender_quota(sqlite::Database& db, const Quota& quota, const std::optional<Avsender>& sender) {
+    TPF_TRY(const Usage quarantined, store::usage(db, State::quarantined, sender));
+    if (quarantined.bytes > quota.quarantine_bytes) {
+        return fail(Code::quota, "the sender's quarantine is over [limits] quarantine_bytes_per_sender");
+    }
+    TPF_TRY(const Usage waiting, store::usage(db, State::claimed, sender));
+    if (waiting.messages >= quota.waiting_messages) {
+        return fail(Code::quota, "as many of the sender's messages wait as [limits] inbox_messages_per_sender allows");
+    }
+    return ok();
+}
+
+Result<Claimed> Journal::claim(const Claim& claim, const AuditEntry& entry) {
     if (!is_source_name(claim.source)) return fail(Code::internal, "not a source's name");
-    auto outcome = ClaimOutcome::claimed;
+    Claimed claimed{true, MessageRow(claim.id)};
     TPF_TRY(writer_->change([&](sqlite::Database& db, UtcTime now) -> Answer {
-        TPF_TRY(const auto known, store::load(db, claim.id));
+        TPF_TRY(auto known, store::load(db, claim.id));
         if (known) {
-            outcome = ClaimOutcome::known;
+            claimed = {false, std::move(*known)};
             return Entry();
         }
-        MessageRow row(claim.id);
+        if (claim.quota) {
+            TPF_TRY(sender_quota(db, *claim.quota, claim.sender));
+        }
+        MessageRow& row = claimed.row;
         row.source = claim.source;
         row.sender = claim.sender;
         row.received = claim.received;
@@ -248,7 +264,11 @@ Result<ClaimOutcome> Journal::claim(const Claim& claim, const AuditEntry& entry)
         TPF_TRY(store::insert(db, row));
         return logged(entry, claim.id);
     }));
-    return outcome;
+    return claimed;
+}
+
+Status Journal::check_quota(const Quota& quota, const std::optional<Avsender>& sender) {
+    return writer_->ask([&](sqlite::Database& db) { return sender_quota(db, quota, sender); });
 }
 
 Result<PassOutcome> Journal::commit_pass(const SpoolId& id, const PassResult& result,
@@ -381,7 +401,7 @@ Status Journal::answered(const SpoolId& id, std::uint64_t revision, const AuditE
 }
 
 Status Journal::ask(const std::function<Status(sqlite::Database&)>& question) {
-    return writer_->ask(question);
+    return writer_->ask(question, true);
 }
 
 Journal::Statistics Journal::statistics() const {

@@ -39,6 +39,12 @@
 
 namespace tpf::queue {
 
+/// What one sender may have here at once.
+struct Quota {
+    std::uint64_t waiting_messages = 0;  ///< claimed, the new one included
+    std::uint64_t quarantine_bytes = 0;
+};
+
 struct Claim {
     SpoolId id;
     std::string source;
@@ -47,10 +53,11 @@ struct Claim {
     std::uint64_t size = 0;
     std::string kilde_sha256{};  ///< what kilde.json says of innsending.xml; empty: there is no such record
     std::string settings{};      ///< JSON text of the settings that the output depends on; pinned for this message
+    std::optional<Quota> quota{};
 };
-enum class ClaimOutcome {
-    claimed,
-    known,  ///< the journal has this spool id already; nothing changed, nothing was logged. See find().
+struct Claimed {
+    bool is_new;  ///< false: the journal has this spool id already; nothing changed, nothing was logged
+    MessageRow row;
 };
 
 /// What a good pass found out.
@@ -128,8 +135,8 @@ class Journal {
     // --- changes ---
     /// An event without a change of state: start, stop, configuration, key events, operators' readings.
     [[nodiscard]] Status record(const AuditEntry& entry);
-    /// A message was found in the inbox. Before Spool::claim.
-    [[nodiscard]] Result<ClaimOutcome> claim(const Claim& claim, const AuditEntry& entry);
+    /// A message was found in the inbox. Before Spool::claim. Code::quota (retry): see check_quota; nothing changed.
+    [[nodiscard]] Result<Claimed> claim(const Claim& claim, const AuditEntry& entry);
     /// The end of a good pass, after OutputWriter::seal. Inside the transaction: is the name known? (names are kept for
     /// ever); is the sender (avsender of the name) over `persons_per_day` (none: no limit) on this Norwegian date, and
     /// the message not released? A message that had been committed before (retried after the register refused it) must
@@ -159,6 +166,8 @@ class Journal {
     [[nodiscard]] Status answered(const SpoolId& id, std::uint64_t revision, const AuditEntry& entry);
 
     // --- questions ---
+    /// Code::quota (retry) while the sender has as much here as it may: junk from one never stops the others.
+    [[nodiscard]] Status check_quota(const Quota& quota, const std::optional<Avsender>& sender);
     [[nodiscard]] Result<std::optional<MessageRow>> find(const SpoolId& id);
     /// The message that this name was first committed with.
     [[nodiscard]] Result<std::optional<MessageRow>> find_by_name(const MessageName& name);

@@ -3,6 +3,7 @@
 #include "base/encoding.h"
 #include "base/sha256.h"
 #include "queue/journal.h"
+#include "queue/journal_writer.h"
 #include "queue/row_store.h"
 
 namespace tpf::queue {
@@ -71,7 +72,7 @@ bool is_id_prefix(std::string_view text) {
 
 Result<std::optional<MessageRow>> Journal::find(const SpoolId& id) {
     std::optional<MessageRow> row;
-    TPF_TRY(ask([&](sqlite::Database& db) -> Status {
+    TPF_TRY(writer_->ask([&](sqlite::Database& db) -> Status {
         TPF_TRY(row, store::load(db, id));
         return ok();
     }));
@@ -115,7 +116,7 @@ Result<MessageRow> Journal::resolve(std::string_view text) {
 
 Result<bool> Journal::knows_meldings_id(const MeldingsId& id) {
     bool known = false;
-    TPF_TRY(ask([&](sqlite::Database& db) -> Status {
+    TPF_TRY(writer_->ask([&](sqlite::Database& db) -> Status {
         TPF_TRY(auto statement,
                 db.prepare("SELECT 1 FROM messages WHERE name IS NOT NULL AND substr(name, 19)=?1 LIMIT 1"));
         statement.bind(1, id.view());
@@ -166,7 +167,7 @@ Result<std::vector<SpoolId>> Journal::ids_in(State state) {
 
 Result<std::map<State, std::uint64_t>> Journal::counts() {
     std::map<State, std::uint64_t> counts;
-    TPF_TRY(ask([&](sqlite::Database& db) -> Status {
+    TPF_TRY(writer_->ask([&](sqlite::Database& db) -> Status {
         TPF_TRY(auto statement, db.prepare("SELECT state, messages FROM counts"));
         while (true) {
             TPF_TRY(const bool more, statement.step());
@@ -181,7 +182,7 @@ Result<std::map<State, std::uint64_t>> Journal::counts() {
 
 Result<std::optional<UtcTime>> Journal::oldest_waiting() {
     std::optional<UtcTime> oldest;
-    TPF_TRY(ask([&](sqlite::Database& db) -> Status {
+    TPF_TRY(writer_->ask([&](sqlite::Database& db) -> Status {
         TPF_TRY(auto statement,
                 db.prepare("SELECT min(t) FROM (SELECT min(received) AS t FROM messages WHERE state='claimed' "
                            "UNION ALL SELECT min(received) FROM messages WHERE state='committed')"));
@@ -217,14 +218,8 @@ Result<std::vector<SpoolId>> Journal::removable(UtcTime before, std::size_t limi
 
 Result<Usage> Journal::usage(State state, const std::optional<Avsender>& sender) {
     Usage usage;
-    TPF_TRY(ask([&](sqlite::Database& db) -> Status {
-        TPF_TRY(auto statement,
-                db.prepare("SELECT count(*), ifnull(sum(size), 0) FROM messages WHERE state=?1 AND sender IS ?2"));
-        statement.bind(1, to_string(state));
-        if (sender) statement.bind(2, sender->str());
-        TPF_TRY(const bool row, statement.step());
-        if (row)
-            usage = {static_cast<std::uint64_t>(statement.number(0)), static_cast<std::uint64_t>(statement.number(1))};
+    TPF_TRY(writer_->ask([&](sqlite::Database& db) -> Status {
+        TPF_TRY(usage, store::usage(db, state, sender));
         return ok();
     }));
     return usage;
@@ -232,7 +227,7 @@ Result<Usage> Journal::usage(State state, const std::optional<Avsender>& sender)
 
 Result<std::uint64_t> Journal::persons_on(const Avsender& sender, std::chrono::sys_days day) {
     std::uint64_t persons = 0;
-    TPF_TRY(ask([&](sqlite::Database& db) -> Status {
+    TPF_TRY(writer_->ask([&](sqlite::Database& db) -> Status {
         TPF_TRY(auto statement, db.prepare("SELECT persons FROM persons_day WHERE avsender=?1 AND day=?2"));
         statement.bind(1, sender.str()).bind(2, format_date(day));
         TPF_TRY(const bool row, statement.step());
@@ -245,7 +240,7 @@ Result<std::uint64_t> Journal::persons_on(const Avsender& sender, std::chrono::s
 Result<PersonMarks> Journal::marks(const MessageRow& row) {
     PersonMarks marks;
     if (row.marked_sha256.empty()) return marks;
-    TPF_TRY(ask([&](sqlite::Database& db) -> Status {
+    TPF_TRY(writer_->ask([&](sqlite::Database& db) -> Status {
         TPF_TRY(marks, store::load_marks(db, row.marked_sha256));
         return ok();
     }));
@@ -255,7 +250,7 @@ Result<PersonMarks> Journal::marks(const MessageRow& row) {
 
 Result<std::string> Journal::settings(std::string_view digest) {
     std::string json;
-    TPF_TRY(ask([&](sqlite::Database& db) -> Status {
+    TPF_TRY(writer_->ask([&](sqlite::Database& db) -> Status {
         TPF_TRY(auto statement, db.prepare("SELECT json FROM settings WHERE digest=?1"));
         statement.bind(1, digest);
         TPF_TRY(const bool row, statement.step());

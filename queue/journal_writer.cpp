@@ -40,9 +40,10 @@ Status Journal::Writer::change(const Change& change) {
     return submit(job);
 }
 
-Status Journal::Writer::ask(const Question& question) {
+Status Journal::Writer::ask(const Question& question, bool guarded) {
     Job job;
     job.question = &question;
+    job.guarded = guarded;
     return submit(job);
 }
 
@@ -88,7 +89,7 @@ void Journal::Writer::work_off(std::vector<Job*>& jobs) {
         if (poisoned_) {
             job->outcome = fail(*poisoned_);
         } else if (job->question != nullptr) {
-            job->outcome = run_question(*job->question);
+            job->outcome = run_question(*job);
         } else {
             group.push_back(job);
         }
@@ -99,10 +100,14 @@ void Journal::Writer::work_off(std::vector<Job*>& jobs) {
     for (Job* job : group) job->outcome = fail(poisoned_ ? *poisoned_ : committed.error());
 }
 
-Status Journal::Writer::run_question(const Question& question) {
-    TPF_TRY(db_.execute("PRAGMA query_only=ON"));
-    Status answer = question(db_);
-    TPF_TRY(db_.execute("PRAGMA query_only=OFF"));
+Status Journal::Writer::run_question(const Job& job) {
+    if (job.guarded) {
+        TPF_TRY(db_.execute("PRAGMA query_only=ON"));
+    }
+    Status answer = (*job.question)(db_);
+    if (job.guarded) {
+        TPF_TRY(db_.execute("PRAGMA query_only=OFF"));
+    }
     if (!answer && answer.error().code() == Code::journal) poison(answer.error());
     return answer;
 }
@@ -132,7 +137,7 @@ Status Journal::Writer::run_group(const std::vector<Job*>& group) {
 }
 
 Result<bool> Journal::Writer::run_change(Job& job) {
-    TPF_TRY(db_.execute("SAVEPOINT change"));
+    TPF_TRY(db_.run("SAVEPOINT change"));
     const UtcTime now = clock_->utc();
     auto entry = (*job.change)(db_, now);
     job.outcome = entry ? ok() : Status(fail(entry.error()));
@@ -140,9 +145,9 @@ Result<bool> Journal::Writer::run_change(Job& job) {
     if (!job.outcome && is_of_database(job.outcome.error())) return fail(job.outcome.error());
     const bool changed = job.outcome && entry.value().has_value();
     if (!changed) {
-        TPF_TRY(db_.execute("ROLLBACK TO change"));
+        TPF_TRY(db_.run("ROLLBACK TO change"));
     }
-    TPF_TRY(db_.execute("RELEASE change"));
+    TPF_TRY(db_.run("RELEASE change"));
     return changed;
 }
 

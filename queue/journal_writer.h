@@ -24,20 +24,22 @@ class Journal::Writer {
     ~Writer();
     /// Waits until the group is committed.
     [[nodiscard]] Status change(const Change& change);
-    [[nodiscard]] Status ask(const Question& question);
+    /// `guarded`: a change in it fails. Costs two statements; the journal's own questions are known to change nothing.
+    [[nodiscard]] Status ask(const Question& question, bool guarded = false);
     [[nodiscard]] Statistics statistics() const;
 
   private:
     struct Job {
         const Change* change = nullptr;  // one of the two
         const Question* question = nullptr;
+        bool guarded = false;
         std::promise<Status> answer;
         Status outcome = ok();
     };
     [[nodiscard]] Status submit(Job& job);
     void run();
     void work_off(std::vector<Job*>& jobs);
-    [[nodiscard]] Status run_question(const Question& question);
+    [[nodiscard]] Status run_question(const Job& job);
     /// An error is one of the whole group: nothing of it was committed.
     [[nodiscard]] Status run_group(const std::vector<Job*>& group);
     /// Sets the job's outcome; true when it changed something. An error ends the group.

@@ -1,5 +1,7 @@
 #include "queue/row_store.h"
 
+#include <algorithm>
+#include <iterator>
 #include <type_traits>
 #include <variant>
 
@@ -28,7 +30,7 @@ CREATE TABLE messages(
   answer_due INTEGER NOT NULL, digest TEXT NOT NULL) STRICT;
 CREATE INDEX messages_by_state ON messages(state, received, id);
 CREATE INDEX messages_by_received ON messages(received, id);
-CREATE INDEX messages_by_sender ON messages(state, sender);
+CREATE INDEX messages_by_sender ON messages(state, sender, size);
 CREATE INDEX messages_by_input ON messages(input_sha256) WHERE input_sha256 IS NOT NULL;
 CREATE INDEX messages_by_meldings_id ON messages(substr(name, 19)) WHERE name IS NOT NULL;
 CREATE INDEX messages_by_original ON messages(duplicate_of) WHERE duplicate_of IS NOT NULL;
@@ -210,6 +212,13 @@ void bind_row(sqlite::Statement& statement, const MessageRow& row) {
     statement.bind(index + 1, hex(sha256(digested)));
 }
 
+/// Said at the claim and never again.
+bool is_fixed(std::string_view column) {
+    static constexpr std::string_view kFixed[] = {"id",   "source",  "sender",      "received",
+                                                  "size", "claimed", "kilde_sha256"};
+    return std::find(std::begin(kFixed), std::end(kFixed), column) != std::end(kFixed);
+}
+
 struct Sql {
     std::string select, insert, update;
     Sql() {
@@ -220,7 +229,8 @@ struct Sql {
             ++index;
             columns.append(column).append(",");
             marks.append("?").append(std::to_string(index)).append(",");
-            assignments.append(column).append("=?").append(std::to_string(index)).append(",");
+            // An assigned column costs a change in each of its indexes, whether its value is new or not.
+            if (!is_fixed(column)) assignments.append(column).append("=?").append(std::to_string(index)).append(",");
         });
         const std::string last = "?" + std::to_string(index + 1);
         select = "SELECT " + columns + "digest FROM messages ";
@@ -335,6 +345,16 @@ Result<PersonMarks> load_marks(sqlite::Database& db, std::string_view sha256) {
     auto marks = PersonMarks::parse(std::move(bytes).value());
     if (!marks) return fail(Code::journal, "marks have not their form");
     return marks;
+}
+
+Result<Usage> usage(sqlite::Database& db, State state, const std::optional<Avsender>& sender) {
+    TPF_TRY(auto statement,
+            db.prepare("SELECT count(*), ifnull(sum(size), 0) FROM messages WHERE state=?1 AND sender IS ?2"));
+    statement.bind(1, to_string(state));
+    if (sender) statement.bind(2, sender->str());
+    TPF_TRY(const bool found, statement.step());
+    if (!found) return Usage();
+    return Usage{static_cast<std::uint64_t>(statement.number(0)), static_cast<std::uint64_t>(statement.number(1))};
 }
 
 Status insert(sqlite::Database& db, const MessageRow& row) {

@@ -10,6 +10,7 @@
 #include "base/person_marks.h"
 #include "base/result.h"
 #include "base/sqlite.h"
+#include "queue/journal.h"
 #include "queue/message_row.h"
 
 namespace tpf::queue::store {
@@ -30,6 +31,7 @@ namespace tpf::queue::store {
 /// Which persons of a message are without a pseudonym (MessageRow::marked_sha256), checked against their digest.
 [[nodiscard]] Result<PersonMarks> load_marks(sqlite::Database& db, std::string_view sha256);
 /// A new row; counts it.
+[[nodiscard]] Result<Usage> usage(sqlite::Database& db, State state, const std::optional<Avsender>& sender);
 [[nodiscard]] Status insert(sqlite::Database& db, const MessageRow& row);
 /// Writes the row anew, its revision one higher; `before`: the state that it was loaded with.
 [[nodiscard]] Status update(sqlite::Database& db, MessageRow& row, State before);

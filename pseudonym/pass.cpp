@@ -8,7 +8,7 @@ namespace tpf::pseudonym {
 namespace {
 
 /// Of one piece of base64 text, so that the decryptor's buffer stays small enough for the cache.
-constexpr std::size_t kTextPiece = 128 * 1024;
+constexpr std::size_t kTextPiece = 32 * 1024;
 
 }  // namespace
 

@@ -87,8 +87,13 @@ Status OutputWriter::seal(const PostRecord& record) {
     }
     TPF_TRY(const std::string text, write_post(record));
     const Path entry = spool_->folders().output(id_);
+    // Both are under way before either is waited for: the file system then commits once for the two.
+    TPF_TRY(const auto post, spool_->fs().create(entry / kPost, 0640));
+    TPF_TRY(post->write(as_bytes(text)));
+    file_->start_writeback();
+    post->start_writeback();
     TPF_TRY(file_->sync());
-    TPF_TRY(write_new(spool_->fs(), entry / kPost, text, 0640));
+    TPF_TRY(post->sync());
     TPF_TRY(spool_->fs().sync_folder(entry));
     TPF_TRY(spool_->group_sync_.sync(spool_->folders().work));
     file_.reset();

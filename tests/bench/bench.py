@@ -89,8 +89,13 @@ client_key = "{root}/none"
         os.remove(export)
         return out
 
-    def reset(self):
-        for folder in ("spool", "journal"): shutil.rmtree(f"{self.root}/{folder}", ignore_errors=True)
+    def reset(self, keep=False):
+        """`keep`: what was there is moved aside. ext4 looks at every inode that was deleted in the last minutes before it
+        takes a new one, so that a run after a big deletion measures that."""
+        for folder in ("spool", "journal"):
+            path = f"{self.root}/{folder}"
+            if keep and os.path.exists(path): os.rename(path, f"{self.root}/old-{time.monotonic_ns()}-{folder}")
+            shutil.rmtree(path, ignore_errors=True)
         for folder in ("spool", "spool/inbox", "spool/inbox/new", "spool/inbox/tmp"): os.mkdir(f"{self.root}/{folder}", 0o770)
 
     def place(self, message, digest=None):
@@ -241,13 +246,13 @@ def bench_small(play, report, runs, count):
     digests = [sha256(m) for m in messages]
     rates, limits = [], []
     for run in range(runs):
-        play.reset()
+        play.reset(keep=True)
         for message, digest in zip(messages, digests): play.place(message, digest)
         settle()
         wall, _, _ = timed(play.tpfd("--drain"), env=play.env)
         done = play.outbox()
         assert done == count, f"{done} of {count} in the outbox"
-        play.reset()
+        play.reset(keep=True)
         idle, _, _ = timed(play.tpfd("--drain"), env=play.env)
         rates.append(count / (wall - idle))
         limits.append(rsa(play, os.cpu_count())["private_per_second"])
@@ -255,13 +260,15 @@ def bench_small(play, report, runs, count):
     report.add("RSA-3072 decryptions with a kept decryptor, all cores", f"{median(limits):.0f} a second")
     report.add("small messages / that limit, median of pairs", f"{median([a / b for a, b in zip(rates, limits)]):.2f}", "at least 0.8")
     if shutil.which("strace"):
-        play.reset()
+        play.reset(keep=True)
         for message, digest in zip(messages[:200], digests): play.place(message, digest)
         trace = f"{play.root}/trace"
         subprocess.run(["strace", "-f", "-c", "-e", "trace=fsync,fdatasync", "-o", trace, *play.tpfd("--drain")], env=play.env, check=False)
         calls = sum(int(line.split()[3]) for line in open(trace) if line.strip().endswith(("fsync", "fdatasync")))
         report.add("fsync and fdatasync calls a small message", f"{calls / 200:.1f}")
     shutil.rmtree(f"{play.root}/smalls")
+    for name in os.listdir(play.root):
+        if name.startswith("old-"): shutil.rmtree(f"{play.root}/{name}")
 
 
 def bench_parallel(play, report, runs):

@@ -214,8 +214,7 @@ void bind_row(sqlite::Statement& statement, const MessageRow& row) {
 
 /// Said at the claim and never again.
 bool is_fixed(std::string_view column) {
-    static constexpr std::string_view kFixed[] = {"id",   "source",  "sender",      "received",
-                                                  "size", "claimed", "kilde_sha256"};
+    static constexpr std::string_view kFixed[] = {"id", "source", "sender", "received", "size", "kilde_sha256"};
     return std::find(std::begin(kFixed), std::end(kFixed), column) != std::end(kFixed);
 }
 

@@ -40,6 +40,7 @@ class ManualClock final : public Clock {
         return std::chrono::steady_clock::time_point(std::chrono::milliseconds(steady_.load()));
     }
     void set_utc(std::string_view text) { utc_ = get(parse_utc(text)).time_since_epoch().count(); }
+    void advance_utc(std::chrono::seconds by) { utc_ += by.count(); }
     void advance(std::chrono::milliseconds by) { steady_ += by.count(); }
 
   private:

@@ -156,6 +156,36 @@ TEST_SUITE("queue/journal") {
         CHECK(events(*journal) == 3);
     }
 
+    TEST_CASE_FIXTURE(JournalFixture,
+                      "each change, made at another time than the claim, leaves a row that fits its digest") {
+        const auto later = [this](Status status) {
+            good(status);
+            clock.advance_utc(std::chrono::seconds(1));
+        };
+        const SpoolId id = claimed();
+        clock.advance_utc(std::chrono::seconds(1));
+        later(journal->note_attempt(id, Code::io, "test", entry(AuditKind::claimed)));
+        later(quarantine(id, Code::wrong_root));
+        later(retry(id));
+        CHECK(pass(id, "melding").kind == PassOutcome::Kind::committed);
+        later(quarantine(id, Code::register_refused));
+        later(retry(id));
+        CHECK(pass(id, "melding").kind == PassOutcome::Kind::committed);
+        later(delivered(id));
+        later(journal->answered(id, row(id).revision, entry(AuditKind::answered)));
+        later(journal->payloads_removed(id, entry(AuditKind::removed)));
+        CHECK(state(id) == State::delivered);
+        const SpoolId other = claimed();
+        clock.advance_utc(std::chrono::seconds(1));
+        later(journal->mark_duplicate(other, id, *row(id).input_sha256, entry(AuditKind::duplicate)));
+        CHECK(state(other) == State::duplicate);
+        const SpoolId refused = claimed();
+        clock.advance_utc(std::chrono::seconds(1));
+        later(quarantine(refused, Code::wrong_root));
+        later(discard(refused));
+        good(journal->check());
+    }
+
     TEST_CASE("the state machine, all pairs") {
         const std::string legal[] = {"claimed committed",   "claimed quarantined",   "claimed held",
                                      "claimed duplicate",   "committed delivered",   "committed quarantined",

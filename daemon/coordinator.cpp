@@ -24,8 +24,10 @@ constexpr std::chrono::milliseconds kDrainPoll{20};
 constexpr std::size_t kBatch = 256;
 /// Messages handed to the pool at once: enough to keep it busy, few enough that a stop is quick.
 constexpr std::size_t kMostInFlight = 512;
-/// Threads per concurrent pass: the others wait for the disk meanwhile.
-constexpr unsigned kThreadsPerPass = 16;
+/// Threads for each pass that may run at once, and some more: most of them wait for the disk, and the more wait together,
+/// the more share a commit.
+constexpr unsigned kThreadsPerPass = 4;
+constexpr unsigned kMoreThreads = 24;
 
 /// What a library throws (no memory, no thread) ends here: the process stops and recovers at its next start.
 template <class Work>
@@ -51,7 +53,7 @@ Coordinator::Coordinator(Core& core, int wake_fd, int signal_fd)
       inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
       pipeline_(core),
       receipts_(core),
-      pool_(passes(core.config) * kThreadsPerPass, std::max(1U, passes(core.config) - 1)) {
+      pool_(passes(core.config) * kThreadsPerPass + kMoreThreads, std::max(1U, passes(core.config) - 1)) {
     watch(core_.spool.folders().inbox_new);
     watch(core_.spool.folders().receipts_new);
     for (const auto& [name, source] : core_.config.fixed.sources) {

@@ -165,7 +165,7 @@ struct ContentEncryptor::State {
 
     void start(Bytes& out) {
         std::array<std::uint8_t, kGcmIvSize> iv{};
-        thread_rng().randomize(iv.data(), iv.size());
+        system_generator().randomize(iv.data(), iv.size());
         mode->start(iv.data(), iv.size());
         out.insert(out.end(), iv.begin(), iv.end());
         started = true;

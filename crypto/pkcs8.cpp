@@ -44,7 +44,7 @@ Result<std::unique_ptr<Botan::Private_Key>> load_private_key(std::string_view pe
         Botan::DataSource_Memory source(reinterpret_cast<const std::uint8_t*>(pem.data()), pem.size());
         const WipedString phrase(passphrase.bytes(SecretToken::access()));
         auto key = sealed ? Botan::PKCS8::load_key(source, phrase.str()) : Botan::PKCS8::load_key(source);
-        if (key && key->check_key(thread_rng(), false)) return key;
+        if (key && key->check_key(system_generator(), false)) return key;
     } catch (const std::exception&) {
         // What failed inside is not told: the answer is the same.
     }
@@ -58,7 +58,7 @@ SecretBytes store_private_key(const Botan::Private_Key& key, const SecretBytes& 
     }
     const WipedString phrase(passphrase.bytes(SecretToken::access()));
     return SecretBytes::copy_of(as_bytes(Botan::PKCS8::PEM_encode_encrypted_pbkdf_iter(
-        key, thread_rng(), phrase.str(), kScryptScale, "AES-256/CBC", "Scrypt")));
+        key, system_generator(), phrase.str(), kScryptScale, "AES-256/CBC", "Scrypt")));
 }
 
 Result<std::unique_ptr<Botan::Public_Key>> load_public_key(std::string_view pem) {
@@ -67,7 +67,7 @@ Result<std::unique_ptr<Botan::Public_Key>> load_public_key(std::string_view pem)
         const auto der = Botan::PEM_Code::decode_check_label(text, "PUBLIC KEY");
         Botan::DataSource_Memory source(der);
         std::unique_ptr<Botan::Public_Key> key(Botan::X509::load_key(source));
-        if (key && key->check_key(thread_rng(), false)) return key;
+        if (key && key->check_key(system_generator(), false)) return key;
     } catch (const std::exception&) {
         // Falls through to the one answer.
     }

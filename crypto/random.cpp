@@ -4,7 +4,7 @@
 
 namespace tpf::crypto {
 
-Botan::RandomNumberGenerator& thread_rng() {
+Botan::RandomNumberGenerator& system_generator() {
     return Botan::system_rng();
 }
 

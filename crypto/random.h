@@ -5,8 +5,8 @@
 
 namespace tpf::crypto {
 
-/// The system's generator (getrandom). Botan's AutoSeeded one (HMAC_DRBG over it) took 10 µs a call on the machine where
-/// a call of this one takes 0.3 µs; three calls a person were a third of tpf-krypt's time.
-[[nodiscard]] Botan::RandomNumberGenerator& thread_rng();
+/// The system's generator (getrandom). Botan's AutoSeeded one (HMAC_DRBG over it) took 10 µs a call on the machine
+/// where a call of this one takes 0.3 µs; three calls a person were a third of tpf-krypt's time.
+[[nodiscard]] Botan::RandomNumberGenerator& system_generator();
 
 }  // namespace tpf::crypto

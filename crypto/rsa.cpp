@@ -1,6 +1,5 @@
 #include "crypto/rsa.h"
 
-#include <botan/auto_rng.h>
 #include <botan/bigint.h>
 #include <botan/pubkey.h>
 #include <botan/rsa.h>
@@ -90,7 +89,7 @@ std::size_t RsaPublicKey::modulus_bytes() const noexcept {
 
 struct KeyWrapper::State {
     State(const RsaPublicKey& key_, KeyTransport transport)
-        : key(key_), encryptor(key.state().key, thread_rng(), eme_name(transport)) {}
+        : key(key_), encryptor(key.state().key, system_generator(), eme_name(transport)) {}
     RsaPublicKey key;
     Botan::PK_Encryptor_EME encryptor;
 };
@@ -103,7 +102,7 @@ KeyWrapper::KeyWrapper(KeyWrapper&&) noexcept = default;
 Result<Bytes> KeyWrapper::wrap(const ContentKey& key) {
     const ByteView bytes = key.key.bytes(SecretToken::access());
     try {
-        Bytes wrapped = state_->encryptor.encrypt(bytes.data(), bytes.size(), thread_rng());
+        Bytes wrapped = state_->encryptor.encrypt(bytes.data(), bytes.size(), system_generator());
         // Botan leaves out leading zero bytes in some versions; RFC 8017 has a ciphertext of the modulus' length.
         wrapped.insert(wrapped.begin(), state_->key.modulus_bytes() - wrapped.size(), 0);
         return wrapped;
@@ -113,19 +112,12 @@ Result<Bytes> KeyWrapper::wrap(const ContentKey& key) {
 }
 
 struct RsaPrivateKey::State {
-    /// Botan's decryptor keeps a reference to its generator (for blinding), so each has its own.
-    struct Decryptor {
-        Decryptor(const Botan::RSA_PrivateKey& key, KeyTransport transport) : eme(key, rng, eme_name(transport)) {}
-        Botan::AutoSeeded_RNG rng;
-        Botan::PK_Decryptor_EME eme;
-    };
-
     explicit State(Botan::RSA_PrivateKey key_)
         : key(std::move(key_)), modulus_bytes(key.get_n().bytes()), stand_in(modulus_bytes, 0x55) {
         stand_in[0] = 0;  // smaller than any modulus of this length
     }
 
-    [[nodiscard]] std::unique_ptr<Decryptor> take(KeyTransport transport) {
+    [[nodiscard]] std::unique_ptr<Botan::PK_Decryptor_EME> take(KeyTransport transport) {
         {
             const std::lock_guard lock(mutex);
             auto& idle = pool[static_cast<std::size_t>(transport)];
@@ -135,9 +127,9 @@ struct RsaPrivateKey::State {
                 return decryptor;
             }
         }
-        return std::make_unique<Decryptor>(key, transport);
+        return std::make_unique<Botan::PK_Decryptor_EME>(key, system_generator(), eme_name(transport));
     }
-    void give_back(KeyTransport transport, std::unique_ptr<Decryptor> decryptor) {
+    void give_back(KeyTransport transport, std::unique_ptr<Botan::PK_Decryptor_EME> decryptor) {
         const std::lock_guard lock(mutex);
         pool[static_cast<std::size_t>(transport)].push_back(std::move(decryptor));
     }
@@ -146,11 +138,11 @@ struct RsaPrivateKey::State {
     const std::size_t modulus_bytes;
     Bytes stand_in;  // decrypted in the place of what is not a ciphertext, so that it takes as long
     std::mutex mutex;
-    std::array<std::vector<std::unique_ptr<Decryptor>>, kTransportCount> pool;
+    std::array<std::vector<std::unique_ptr<Botan::PK_Decryptor_EME>>, kTransportCount> pool;
 };
 
 RsaPrivateKey RsaPrivateKey::generate(std::size_t bits) {
-    return RsaPrivateKey(std::make_shared<State>(Botan::RSA_PrivateKey(thread_rng(), bits)));
+    return RsaPrivateKey(std::make_shared<State>(Botan::RSA_PrivateKey(system_generator(), bits)));
 }
 
 Result<RsaPrivateKey> RsaPrivateKey::from_pem(std::string_view pem, const SecretBytes& passphrase) {
@@ -175,7 +167,7 @@ Result<ContentKey> RsaPrivateKey::unwrap(KeyTransport transport, ContentCipher c
     try {
         auto decryptor = state_->take(transport);
         const auto decrypt = [&](ByteView octets) {
-            return decryptor->eme.decrypt_or_random(octets.data(), octets.size(), size, thread_rng());
+            return decryptor->decrypt_or_random(octets.data(), octets.size(), size, system_generator());
         };
         Botan::secure_vector<std::uint8_t> key;
         if (wrapped.size() == state_->modulus_bytes) {
@@ -187,7 +179,7 @@ Result<ContentKey> RsaPrivateKey::unwrap(KeyTransport transport, ContentCipher c
         }
         if (key.empty()) {
             static_cast<void>(decrypt(state_->stand_in));
-            key = thread_rng().random_vec(size);
+            key = system_generator().random_vec(size);
         }
         state_->give_back(transport, std::move(decryptor));
         return ContentKey{cipher, SecretBytes::copy_of(key)};

@@ -26,7 +26,7 @@ SecretBytes SecretBytes::copy_of(ByteView bytes) {
 
 SecretBytes SecretBytes::random(std::size_t size) {
     SecretBytes fresh(size);
-    thread_rng().randomize(fresh.store_->bytes.data(), size);
+    system_generator().randomize(fresh.store_->bytes.data(), size);
     return fresh;
 }
 

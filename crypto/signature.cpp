@@ -57,7 +57,7 @@ struct SigningKey::State {
 };
 
 SigningKey SigningKey::generate() {
-    return SigningKey(std::make_shared<const State>(State{Botan::Ed25519_PrivateKey(thread_rng())}));
+    return SigningKey(std::make_shared<const State>(State{Botan::Ed25519_PrivateKey(system_generator())}));
 }
 
 Result<SigningKey> SigningKey::from_pem(std::string_view pem, const SecretBytes& passphrase) {
@@ -76,9 +76,9 @@ VerifyKey SigningKey::verify_key() const {
 }
 
 Signature SigningKey::sign(std::string_view message) const {
-    Botan::PK_Signer signer(state_->key, thread_rng(), kPure);
+    Botan::PK_Signer signer(state_->key, system_generator(), kPure);
     signer.update(reinterpret_cast<const std::uint8_t*>(message.data()), message.size());
-    const auto made = signer.signature(thread_rng());
+    const auto made = signer.signature(system_generator());
     Signature signature{};
     std::copy(made.begin(), made.end(), signature.begin());
     return signature;

@@ -101,7 +101,7 @@ client_key = "{root}/none"
     def place(self, message, digest=None):
         """An inbox entry as a source would hand it over (docs/spool-format.md); the bytes are copied."""
         id = str(uuid.uuid4())
-        folder = f"{self.root}/spool/inbox/new/{id}"
+        folder = f"{self.root}/spool/inbox/tmp/{id}"
         os.mkdir(folder, 0o770)
         shutil.copyfile(message, f"{folder}/innsending.xml")
         digest = digest or sha256(message)
@@ -109,6 +109,7 @@ client_key = "{root}/none"
                   f'"mottatt":"2026-01-01T00:00:00Z","lengde":{os.path.getsize(message)},"sha256":"{digest}"')
         with open(f"{folder}/kilde.json", "w") as file:
             file.write(f'{record},"slutt":"{hashlib.sha256(record.encode()).hexdigest()}"}}\n')
+        os.rename(folder, f"{self.root}/spool/inbox/new/{id}")
 
     def outbox(self):
         return len(os.listdir(f"{self.root}/spool/outbox"))

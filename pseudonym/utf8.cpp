@@ -109,11 +109,10 @@ std::size_t plain_ascii_prefix(std::string_view text) noexcept {
 #if defined(__x86_64__)
     static const bool avx2 = __builtin_cpu_supports("avx2") != 0;
     while (at + 16 <= text.size()) {
+        const unsigned special = special_bits(text.data() + at);
+        if (special != 0) return at + static_cast<std::size_t>(std::countr_zero(special));
+        at += 16;
         if (avx2) at += plain_blocks_avx2(text.substr(at));
-        for (unsigned i = 0; i < 4 && at + 16 <= text.size(); ++i, at += 16) {
-            const unsigned special = special_bits(text.data() + at);
-            if (special != 0) return at + static_cast<std::size_t>(std::countr_zero(special));
-        }
     }
 #endif
     while (at < text.size() && !is_special(text[at])) ++at;

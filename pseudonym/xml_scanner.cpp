@@ -126,6 +126,16 @@ std::size_t tag_end(std::string_view bytes) noexcept {
     }
 }
 
+/// The first bytes of a tag, up to 8 of them and none behind its first `>`: equal for equal tags.
+std::uint64_t head_of(std::string_view tag) noexcept {
+    std::uint64_t head = 0;
+    for (std::size_t i = 1; i < tag.size() && i <= 8; ++i) {
+        if (tag[i] == '>') break;
+        head = head << 8 | static_cast<unsigned char>(tag[i]);
+    }
+    return head;
+}
+
 auto bad(const char* what) {
     return fail(Code::not_xml, what);
 }
@@ -525,8 +535,11 @@ const XmlScanner::KnownTag* XmlScanner::find_known(std::string_view bytes) {
     };
     KnownTag* found = last_known_ != nullptr ? last_known_->next : nullptr;
     if (found == nullptr || !fits(*found)) {
-        const auto other = std::find_if(known_.begin(), known_.end(), [&](const auto& known) { return fits(*known); });
-        found = other == known_.end() ? nullptr : other->get();
+        found = nullptr;
+        const std::uint64_t head = head_of(bytes);
+        for (std::size_t i = 0; i < known_.size() && found == nullptr; ++i) {
+            if (known_heads_[i] == head && fits(*known_[i])) found = known_[i].get();
+        }
         if (last_known_ != nullptr && found != nullptr) last_known_->next = found;
     }
     last_known_ = found;
@@ -566,6 +579,7 @@ unsigned XmlScanner::remember(const XmlStart& tag, std::uint64_t around) {
     known->tag = {keep_name(tag.name), known->attributes, known->declared,
                   known->text.front(), tag.empty,         static_cast<unsigned>(known_.size()) + 1};
     known_.push_back(std::move(known));
+    known_heads_.push_back(head_of(tag.raw));
     last_known_ = known_.back().get();
     return known_.back()->tag.known;
 }

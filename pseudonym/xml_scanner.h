@@ -124,7 +124,7 @@ class XmlScanner {
     [[nodiscard]] const std::string& declared_encoding() const noexcept { return declared_encoding_; }
 
     /// Different start tags that are remembered, the first ones of the document; of each, up to kRememberedBytes.
-    static constexpr std::size_t kRemembered = 48;
+    static constexpr std::size_t kRemembered = 128;
     static constexpr std::size_t kRememberedBytes = 512;
 
   private:
@@ -185,6 +185,7 @@ class XmlScanner {
     std::uint64_t context_ = 0;       // a number for the bindings in scope: the same number, the same bindings
     std::uint64_t last_context_ = 0;  // given so far
     std::vector<std::unique_ptr<KnownTag>> known_;
+    std::vector<std::uint64_t> known_heads_;  // the first 8 bytes of each, to pass over most of them quickly
     KnownTag* last_known_ = nullptr;  // the start tag before, if it is known
     std::vector<RawAttribute> raw_attributes_;
     std::vector<XmlAttribute> attributes_;

@@ -164,6 +164,7 @@ class Installation:
         self.spool = self.folder / "spool"
         self.core_user = core_user
         self.ports = {}
+        self.wrap = {}  # {"core", "forward", "register" or "ctl": a command that runs that program}
         self.core = self.forward = None
         self.registers = {}
         self.transcript = self.folder / "transcript"  # all that tpfctl and the socket ever answered
@@ -220,7 +221,7 @@ class Installation:
             arguments.append("--test-installation")
         for fault in faults:
             arguments += ["--fault", fault]
-        return arguments + list(extra)
+        return self.wrap.get("register", []) + arguments + list(extra)
 
     def start_register(self, name="IPLOS", faults=(), extra=()):
         port_file = self.folder / f"port-{name}"
@@ -234,7 +235,7 @@ class Installation:
     def core_arguments(self, *extra):
         command = [BIN / "tpfd", "--config", self.config, *extra]
         if not self.core_user:
-            return command
+            return self.wrap.get("core", []) + command
         user = pwd.getpwnam(self.core_user)
         run(["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", self.folder])
         return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", *command]
@@ -259,7 +260,7 @@ class Installation:
 
     def start_forward(self, *extra):
         # Its lock file lies in the spool, which the core makes.
-        self.forward = Process([BIN / "tpf-forward", "--config", self.config, *extra], self.folder / "forward.log",
+        self.forward = Process(self.wrap.get("forward", []) + [BIN / "tpf-forward", "--config", self.config, *extra], self.folder / "forward.log",
                                {"TMPDIR": str(self.folder / "tmp")})
         return self.forward
 
@@ -301,7 +302,7 @@ class Installation:
 
     def ctl(self, *arguments, check=True, json_output=False):
         """tpfctl. With json_output the parsed `result` (or the whole object of an error)."""
-        command = [BIN / "tpfctl", "--config", self.config, *(["--json"] if json_output else []), *arguments]
+        command = self.wrap.get("ctl", []) + [BIN / "tpfctl", "--config", self.config, *(["--json"] if json_output else []), *arguments]
         done = run(command, check=check)
         self._note(done.stdout, done.stderr)
         if not json_output:

@@ -66,8 +66,10 @@ class Stage(env.Installation):
 
     def __init__(self, **settings):
         settings.setdefault("sections", "")
+        self.through = None  # a port between forwarder and register; write_config() after a change
         super().__init__(log_level="info", **settings)
         self.statuses = {program: [] for program in self.PROGRAMS}  # exit statuses of those that ended by themselves
+        self.faults = ()     # of the register
         self.started = dict.fromkeys(self.PROGRAMS, 0)
         self.running = {}
         self.ports.setdefault("IPLOS", env.free_port())
@@ -78,12 +80,16 @@ class Stage(env.Installation):
         others = [self.folder / "tmp"]
         return judge.Place(self.spool, self.folder / "journal/journal.db", self.store(), others, "delivered_days = 0" not in self.sections)
 
+    def config_text(self):
+        text = super().config_text()
+        return text.replace(f"localhost:{self.ports['IPLOS']}", f"localhost:{self.through}") if self.through else text
+
     # --- programs ---
     def launch(self, program):
         self.started[program] += 1
         log = self.folder / f"{program}.log"
         if program == "register":
-            self.running[program] = env.Process(self.register_arguments("IPLOS", getattr(self, "faults", ())), log)
+            self.running[program] = env.Process(self.register_arguments("IPLOS", self.faults), log)
         elif program == "core":
             self.running[program] = env.Process(self.core_arguments(), log, self.core_env)
         else:

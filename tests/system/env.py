@@ -150,9 +150,9 @@ class Installation:
 
     def __init__(self, template=None, registers=("IPLOS",), kind="test", name="systemtest", register_settings=None,
                  sources=None, limits=None, reserve="16 MiB", sections="", log_level="debug", operators_group="",
-                 fresh_keys=False, core_user=None):
+                 fresh_keys=False, core_user=None, forward_settings=""):
         """`register_settings`: {register: lines of TOML}; `sources`: {name: lines}; `limits`: {key: value};
-        `sections`: further TOML; `fresh_keys`: begin with an empty key ring; `core_user`: whom the core runs as."""
+        `sections`: further TOML; `forward_settings`: further lines of [forward]; `fresh_keys`: begin with an empty key ring; `core_user`: whom the core runs as."""
         self.template = Path(template or os.environ["TPF_SYSTEM_TEMPLATE"])
         self.folder = Path(tempfile.mkdtemp(prefix="tpf-system-"))
         # Other users may look for the socket, and shall be refused by the core itself.
@@ -162,7 +162,7 @@ class Installation:
         self.limits, self.reserve, self.sections = limits or {}, reserve, sections
         self.log_level, self.operators_group = log_level, operators_group
         self.spool = self.folder / "spool"
-        self.core_user = core_user
+        self.core_user, self.forward_settings = core_user, forward_settings
         self.ports = {}
         self.wrap = {}  # {"core", "forward", "register" or "ctl": a command that runs that program}
         self.core = self.forward = None
@@ -183,7 +183,7 @@ class Installation:
                  f'keyring = "{self.folder}/keyring"', f'socket = "{self.folder}/core.sock"',
                  "[control]", f'operators_group = "{self.operators_group}"', "[log]", f'level = "{self.log_level}"',
                  "[disk]", f'reserve_bytes = "{self.reserve}"',
-                 "[forward]", "backoff_first_seconds = 1", "backoff_max_seconds = 2", "poll_seconds = 1"]
+                 "[forward]", "backoff_first_seconds = 1", "backoff_max_seconds = 2", "poll_seconds = 1", self.forward_settings]
         if self.limits:
             lines += ["[limits]"] + [f"{key} = {json.dumps(value)}" for key, value in self.limits.items()]
         for name in self.register_names:

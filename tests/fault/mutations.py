@@ -1,0 +1,177 @@
+#!/usr/bin/python3
+"""Breaks the code on purpose, one small edit at a time, and demands that the test which should notice goes red.
+
+  mutations.py [--list] [NAME…]
+
+Each edit must match its file exactly once, else the run fails: code that moved takes its mutation along. It is made in a
+copy of the sources under build/mutations, built there (ccache finds what did not change), and the test is run from that
+copy. Every test is run on the unchanged copy first, and must be green."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "build/mutations"
+PROGRAMS = ("tpfd", "tpfctl", "tpf-forward", "tpf-krypt", "tpf-register", "tpf-generate", "tpf-inject")
+
+# {what it is called: (script, arguments)}
+TESTS = {
+    "order of syncs": ("fault/order.py", ()),
+    "a call fails while a receipt is carried out": ("fault/syscalls.py", (
+        "--scenario", "way", "--victim", "core", "--only", "EIO@renameat2 spool/outbox/ID>spool/work/ID.ut")),
+    "killed between journal and folder": ("fault/syscalls.py", (
+        "--scenario", "way", "--victim", "core", "--only", "kill@renameat2 spool/work/ID.ut>spool/outbox/ID")),
+    "answers lost on the way": ("fault/network.py", ("cut before the answer", "cut in the answer")),
+    "kill loops": ("fault/kills.py", ("--kills", "60", "--seed", "3")),
+    "system: broken messages": ("system/run.py", ("test_bad_input",)),
+    "system: wrong receipts": ("system/run.py", ("test_wrong_signature_is_no_receipt",)),
+}
+
+
+@dataclass(frozen=True)
+class Mutation:
+    name: str
+    file: str
+    old: str
+    new: str
+    test: str
+    sign: str  # what the red test says
+
+
+MUTATIONS = (
+    Mutation("fsync of files dropped", "base/fs.cpp", "if (::fsync(fd_.get()) != 0)", "if (fd_.get() < 0)",
+             "order of syncs", "is renamed into place and not synced"),
+    Mutation("fsync of folders dropped", "base/fs.cpp", "if (::fsync(fd.get()) != 0)", "if (fd.get() < 0)",
+             "order of syncs", "is not synced after"),
+    Mutation("acknowledged before the inbox is synced", "queue/spool_writers.cpp",
+             "    TPF_TRY(spool_->group_sync_.sync(folders.inbox_new));\n", "",
+             "order of syncs", "is acknowledged before"),
+    Mutation("journal's synchronous mode NORMAL", "base/sqlite.cpp", "PRAGMA synchronous=FULL;", "PRAGMA synchronous=NORMAL;",
+             "order of syncs", "before the journal's commit is synced"),
+    Mutation("output committed before its folder is synced", "queue/spool_writers.cpp",
+             "    TPF_TRY(spool_->group_sync_.sync(spool_->folders().work));\n", "",
+             "order of syncs", "is not synced before its commit"),
+    Mutation("register's answer handed over without a sync", "queue/forward_spool.cpp",
+             "return group_sync_.sync(folders_.receipts_new);", "return ok();",
+             "order of syncs", "receipts/new is not synced after"),
+    Mutation("register answers before it stored", "register/store.cpp", "    return fs_.sync_folder(folder_ / kMessages);\n",
+             "    return ok();\n", "order of syncs", "meldinger"),
+    Mutation("kvittering not synced", "queue/spool.cpp", "        TPF_TRY(file->sync());\n    }\n    TPF_TRY(fs_->replace(beside,",
+             "    }\n    TPF_TRY(fs_->replace(beside,", "order of syncs", "is renamed into place and not synced"),
+    Mutation("tag check skipped", "crypto/content_cipher.cpp",
+             "        s.mode->finish(s.last);\n    } catch (const std::exception&) {\n        s.last.clear();\n        return decryption_failure();\n",
+             "        s.mode->finish(s.last);\n    } catch (const std::exception&) {\n        if (!s.gcm) return decryption_failure();\n"
+             "        s.last.resize(s.last.size() - kTagSize);\n", "system: broken messages", "tag wrong"),
+    Mutation("register's signature not checked", "daemon/receipts.cpp",
+             "    return std::any_of(keys.begin(), keys.end(), [&](const auto& key) { return key.verify(text, signature.value()); });\n",
+             "    return !keys.empty() && !text.empty();\n", "system: wrong receipts", "FAILED"),
+    Mutation("receipt taken away while its message lies in the outbox", "daemon/receipts.cpp",
+             "            TPF_TRY(carry_out(*row));\n", "            static_cast<void>(row);\n",
+             "a call fails while a receipt is carried out", "not at rest"),
+    Mutation("a start does not publish what was committed", "queue/recovery.cpp", "        TPF_TRY(spool_.publish(id));\n", "",
+             "killed between journal and folder", "not at rest"),
+    Mutation("the same name is committed again", "queue/journal.cpp",
+             "        if (known && known->id != id) return duplicate(row, known->id, outcome);\n        if (known) return commit(row, outcome);\n",
+             "        if (known && known->id == id) return commit(row, outcome);\n", "kill loops", "FAILED"),
+    Mutation("register takes a repeat for another message", "register/intake.cpp",
+             "    return Decision{Decision::Kind::repeated, known_};\n", "    return Decision{Decision::Kind::conflict, std::nullopt};\n",
+             "answers lost on the way", "is quarantined"),
+)
+
+
+def run(command, log, **options):
+    with open(log, "ab") as out:
+        return subprocess.run([str(c) for c in command], stdout=out, stderr=out, cwd=WORK / "src", **options).returncode
+
+
+def copy_sources():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
+    for name in filter(None, listed.decode().split("\0")):
+        source, target = ROOT / name, WORK / "src" / name
+        if source.exists() and not (target.exists() and target.read_bytes() == source.read_bytes()):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
+
+
+def build(log):
+    os.environ.setdefault("CCACHE_DIR", os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "ccache"))
+    if not (WORK / "src/build/release/build.ninja").exists() and run(["cmake", "--preset", "release"], log):
+        return False
+    return run(["cmake", "--build", "--preset", "release", "--target", *PROGRAMS], log) == 0
+
+
+def red(test, log):
+    """Whether the test failed; what it said is in `log`."""
+    script, arguments = TESTS[test]
+    environment = {**os.environ, "TPF_SYSTEM_KEEP": str(WORK / "kept"), "TPF_FAULT_REST": "20"}
+    return run(["/usr/bin/python3", f"tests/{script}", "--bin", "build/release/bin", *arguments], log, env=environment) != 0
+
+
+def mutated(mutation):
+    """File, its text, and the text with the edit."""
+    path = WORK / "src" / mutation.file
+    text = path.read_text()
+    if text.count(mutation.old) != 1:
+        raise SystemExit(f"error: mutation \"{mutation.name}\": its text is {text.count(mutation.old)} times in {mutation.file}, not once")
+    return path, text, text.replace(mutation.old, mutation.new)
+
+
+def judge(mutation):
+    """"" when the test went red as it should; else what is wrong."""
+    log = WORK / (mutation.name.replace(" ", "-").replace("'", "") + ".log")
+    log.unlink(missing_ok=True)
+    path, text, edited = mutated(mutation)
+    path.write_text(edited)
+    try:
+        if not build(log):
+            return f"does not build, see {log}"
+        if not red(mutation.test, log):
+            return "the test stayed green"
+        said = [line.strip() for line in log.read_text(errors="replace").splitlines() if mutation.sign in line]
+        if not said:
+            return f"the test went red for another reason, see {log}"
+        print(f"RED as it must: {mutation.name}\n    by: {mutation.test}\n    how: {said[0][:180]}", flush=True)
+        return ""
+    finally:
+        path.write_text(text)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a part of a mutation's name")
+    options = parser.parse_args()
+    chosen = [m for m in MUTATIONS if not options.names or any(n in m.name for n in options.names)]
+    if options.list:
+        print("\n".join(f"{m.name}  ({m.file}; {m.test})" for m in chosen))
+        return 0
+    began = time.monotonic()
+    WORK.mkdir(parents=True, exist_ok=True)
+    copy_sources()
+    for mutation in chosen:
+        mutated(mutation)
+    log = WORK / "unchanged.log"
+    log.unlink(missing_ok=True)
+    if not build(log):
+        raise SystemExit(f"error: the unchanged sources do not build, see {log}")
+    for test in dict.fromkeys(m.test for m in chosen):
+        if red(test, log):
+            raise SystemExit(f"error: \"{test}\" is red without any mutation, see {log}")
+        print(f"green unchanged: {test}", flush=True)
+    bad = []
+    for mutation in chosen:
+        if wrong := judge(mutation):
+            bad.append(mutation.name)
+            print(f"FAILED {mutation.name}: {wrong}", flush=True)
+    print(f"mutations: {len(chosen)}, {len(chosen) - len(bad)} went red as they must, {len(bad)} did not, {time.monotonic() - began:.0f} s")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

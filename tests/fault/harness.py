@@ -149,8 +149,12 @@ class Stage(env.Installation):
         part.rename(target)
 
     def dropped(self, message):
-        if not (self.folder / "drop" / f"{message.meldings_id}.xml").exists() and not message.acknowledged:
-            message.acknowledged.append(None)
+        """Taken: gone from under its name, and nothing lies in the folder that the core moves files to before it reads them."""
+        drop = self.folder / "drop"
+        if not message.acknowledged and not (drop / f"{message.meldings_id}.xml").exists():
+            own = drop / ".tpf"
+            if not own.exists() or not os.listdir(own):
+                message.acknowledged.append(None)
         return bool(message.acknowledged)
 
     # --- rest ---

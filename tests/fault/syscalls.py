@@ -283,7 +283,8 @@ def points(calls):
 def actions(point, every=4):
     """What is done at a point. SQLite writes its pages one by one in calls that are all alike: of those each is killed at
     and fails, each `every`-th is full and cut short as well."""
-    call, path, number = point.split(" ")
+    call, _, rest = point.partition(" ")
+    path, _, number = rest.rpartition(" ")
     if path == "socket":
         return ["kill"]  # a broken connection is the network tests' business
     found = ["kill", "EIO"]

@@ -52,12 +52,14 @@ queue::Quota quota_of(const conf::Config& config) {
 Result<Pipeline::Outcome> Pipeline::process(const SpoolId& id) {
     const auto held = core_.locks.hold(id);
     TPF_TRY(const auto taken, take(id));
-    if (!taken) return Outcome::later;
+    if (!taken) return core_.spool.look(id) ? Outcome::later : Outcome::done;
     const MessageRow& row = taken->row;
     if (row.state == queue::State::claimed) return go_on(row, taken->entry);
+    // An earlier try may have got no further than the journal.
     if (row.state == queue::State::committed) {
-        // An earlier try may have got no further than the journal.
         TPF_TRY(core_.spool.publish(id));
+    } else if (row.state == queue::State::quarantined || row.state == queue::State::held) {
+        TPF_TRY(core_.spool.quarantine(id));
     }
     if (!core_.spool.look(id)) return Outcome::done;
     log::warning("a source used a spool id again: the entry stays in the inbox", {{"message", id}});

@@ -99,6 +99,17 @@ TEST_SUITE("daemon/receipts") {
         CHECK_FALSE(there(at().receipts_new, id));
     }
 
+    TEST_CASE_FIXTURE(ReceiptsFixture, "what the journal calls quarantined is moved there by the next try") {
+        const SpoolId id = handed_over("ikke xml");
+        fs.fail_at(Call::rename, 3, Code::io);  // after the claim's move and the look for an output
+        CHECK(code_of(pipeline.process(id)) == Code::io);
+        CHECK(row(id).state == State::quarantined);
+        CHECK(there(at().work, id));
+        get(pipeline.process(id));
+        CHECK_FALSE(there(at().work, id));
+        CHECK(there(at().quarantine, id));
+    }
+
     TEST_CASE_FIXTURE(ReceiptsFixture, "an output that cannot be read now is not a damaged one") {
         const SpoolId id = committed();
         answered(id, 400);

@@ -109,7 +109,7 @@ def build(log):
 def red(test, log):
     """Whether the test failed; what it said is in `log`."""
     script, arguments = TESTS[test]
-    environment = {**os.environ, "TPF_SYSTEM_KEEP": str(WORK / "kept"), "TPF_FAULT_REST": "20"}
+    environment = {**os.environ, "TPF_SYSTEM_KEEP": str(WORK / "kept"), "TPF_FAULT_REST": "40"}
     return run(["/usr/bin/python3", f"tests/{script}", "--bin", "build/release/bin", *arguments], log, env=environment) != 0
 
 

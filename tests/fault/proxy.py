@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Plan:
-    """What happens to one connection. Positions count bytes from its beginning, `up` towards the register."""
+    """What happens to one connection. Positions count bytes from its beginning, `up` towards the register; those of `down`
+    from the moment at which `after_up` bytes have gone up, so that 0 is the beginning of the answer to what was sent."""
     name: str = "whole"
     refuse: bool = False         # closed as soon as it is open
     silent: bool = False         # taken, and never served
@@ -21,6 +22,7 @@ class Plan:
     hold_down: int = -1
     damage_up: int = -1          # this byte is changed
     damage_down: int = -1
+    after_up: int = 0
     piece: int = 1 << 16         # most bytes at once
     pause: float = 0.0           # seconds after each piece
     delay: float = 0.0           # seconds before the first byte of each direction
@@ -75,9 +77,10 @@ class Proxy:
             register.settimeout(None)
             with self.lock:
                 self.sockets.add(register)
-            down = threading.Thread(target=self._carry, args=(register, client, plan, "down"), daemon=True)
+            sent = [0]
+            down = threading.Thread(target=self._carry, args=(register, client, plan, "down", sent), daemon=True)
             down.start()
-            self._carry(client, register, plan, "up")
+            self._carry(client, register, plan, "up", sent)
             down.join()
         except OSError:
             pass  # the register is away: so is this connection
@@ -88,13 +91,18 @@ class Proxy:
                         self.sockets.discard(sock)
                     sock.close()
 
-    def _carry(self, source, target, plan, direction):
+    def _carry(self, source, target, plan, direction, sent):
         cut, hold, damage = plan.limit(direction)
         done = 0
         if plan.delay:
             self.closing.wait(plan.delay)
         try:
             while data := source.recv(min(plan.piece, 1 << 16)):
+                if direction == "up":
+                    sent[0] += len(data)
+                elif sent[0] < plan.after_up:
+                    target.sendall(data)
+                    continue
                 if 0 <= damage - done < len(data):
                     data = data[:damage - done] + bytes([data[damage - done] ^ 1]) + data[damage - done + 1:]
                 if 0 <= hold <= done + len(data):

@@ -180,8 +180,16 @@ class Play:
                 return self.stage._answers() and self.stage.hand_over(message) and False
             if message.attempts == 0:
                 self.stage.drop(message)
+            self.operator()
             return self.stage.dropped(message) and False
         return True
+
+    def operator(self):
+        """A dropped file that could not be removed is left to whoever reads the log: a restart takes it again."""
+        core = self.stage.running.get("core")
+        if self.stage.wrap.get("core") and core and "cannot be removed" in self.stage.log_tail("core.log", 20):
+            self.stage.wrap.pop("core")
+            core.stop()
 
     def to_rest(self, what):
         def turn():

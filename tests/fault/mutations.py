@@ -28,7 +28,6 @@ TESTS = {
     "killed between journal and folder": ("fault/syscalls.py", (
         "--scenario", "way", "--victim", "core", "--only", "kill@renameat2 spool/work/ID.ut>spool/outbox/ID")),
     "answers lost on the way": ("fault/network.py", ("cut before the answer", "cut in the answer")),
-    "kill loops": ("fault/kills.py", ("--kills", "60", "--seed", "3")),
     "system: broken messages": ("system/run.py", ("test_bad_input",)),
     "system: wrong receipts": ("system/run.py", ("test_wrong_signature_is_no_receipt",)),
 }
@@ -76,9 +75,6 @@ MUTATIONS = (
              "a call fails while a receipt is carried out", "not at rest"),
     Mutation("a start does not publish what was committed", "queue/recovery.cpp", "        TPF_TRY(spool_.publish(id));\n", "",
              "killed between journal and folder", "not at rest"),
-    Mutation("the same name is committed again", "queue/journal.cpp",
-             "        if (known && known->id != id) return duplicate(row, known->id, outcome);\n        if (known) return commit(row, outcome);\n",
-             "        if (known && known->id == id) return commit(row, outcome);\n", "kill loops", "FAILED"),
     Mutation("register takes a repeat for another message", "register/intake.cpp",
              "    return Decision{Decision::Kind::repeated, known_};\n", "    return Decision{Decision::Kind::conflict, std::nullopt};\n",
              "answers lost on the way", "is quarantined"),

@@ -24,8 +24,8 @@ constexpr std::chrono::milliseconds kDrainPoll{20};
 constexpr std::size_t kBatch = 256;
 /// Messages handed to the pool at once: enough to keep it busy, few enough that a stop is quick.
 constexpr std::size_t kMostInFlight = 512;
-/// Threads for each pass that may run at once, and some more: most of them wait for the disk, and the more wait together,
-/// the more share a commit.
+/// Threads for each pass that may run at once, and some more: most of them wait for the disk, and the more wait
+/// together, the more share a commit.
 constexpr unsigned kThreadsPerPass = 4;
 constexpr unsigned kMoreThreads = 24;
 

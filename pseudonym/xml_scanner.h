@@ -186,7 +186,7 @@ class XmlScanner {
     std::uint64_t last_context_ = 0;  // given so far
     std::vector<std::unique_ptr<KnownTag>> known_;
     std::vector<std::uint64_t> known_heads_;  // the first 8 bytes of each, to pass over most of them quickly
-    KnownTag* last_known_ = nullptr;  // the start tag before, if it is known
+    KnownTag* last_known_ = nullptr;          // the start tag before, if it is known
     std::vector<RawAttribute> raw_attributes_;
     std::vector<XmlAttribute> attributes_;
     std::vector<std::string> attribute_values_;

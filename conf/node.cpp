@@ -8,6 +8,10 @@
 namespace tpf::conf {
 namespace {
 
+bool is_control(char c) noexcept {
+    return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
+}
+
 Position position(const toml::source_region& region) {
     return {static_cast<unsigned>(region.begin.line), static_cast<unsigned>(region.begin.column)};
 }
@@ -52,8 +56,7 @@ Problems not_toml(std::string_view file, Position at, std::string_view why) {
     problem.file = file;
     problem.at = at;
     problem.what = "not TOML: " + std::string(why);
-    std::replace_if(
-        problem.what.begin(), problem.what.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+    std::replace_if(problem.what.begin(), problem.what.end(), is_control, ' ');
     problem.right = "correct this place first; what stands after it was not looked at";
     return {std::move(problem)};
 }
@@ -126,6 +129,7 @@ std::string in_quotes(std::string_view text) {
     const bool cut = text.size() > kMost;
     std::string out =
         nlohmann::json(text.substr(0, kMost)).dump(-1, ' ', true, nlohmann::json::error_handler_t::ignore);
+    std::replace_if(out.begin(), out.end(), is_control, ' ');  // JSON leaves DEL as it is
     if (cut) out.insert(out.size() - 1, "…");
     return out;
 }

@@ -97,6 +97,9 @@ Status ExportReader::begin() {
     }
     const std::string text = utf16 ? std::move(utf8_) : std::string(bytes);
     head_.clear();
+    // The scanner would take a second byte order mark, and the declaration behind it, and the two readings would not
+    // count from the same place.
+    if (text.starts_with("\xef\xbb\xbf")) return fail(told(Code::header, kNoIplos));
     // The declaration is ASCII in every encoding we read, so the scanner can say what it declares before the rest is
     // read.
     const std::size_t close = text.starts_with("<?xml") ? text.find("?>") : std::string::npos;

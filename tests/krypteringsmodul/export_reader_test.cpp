@@ -107,6 +107,12 @@ TEST_CASE("every encoding gives the same persons, byte for byte") {
     CHECK(expected.size() > 3 * kContent.size());
     CHECK(contents("\xef\xbb\xbf" + document(kHeader, persons)) == expected);
     CHECK(contents("\xef\xbb\xbf" + document(kHeader, persons, "utf-8")) == expected);
+    // A second byte order mark: the two readings would not count from the same place.
+    const std::string no_iplos = told_of("<annet/>");
+    CHECK(no_iplos != "");
+    CHECK(told_of("\xef\xbb\xbf\xef\xbb\xbf" + document(kHeader, persons)) == no_iplos);
+    CHECK(told_of("\xef\xbb\xbf\xef\xbb\xbf" + document(kHeader, persons, "utf-8")) == no_iplos);
+    CHECK(told_of(utf16le("\xef\xbb\xbf" + document(kHeader, persons, "utf-8"))) == no_iplos);
     CHECK(contents("<IPLOS versjon='3.0'>" + std::string(kHeader) + persons + "</IPLOS>") == expected);
     CHECK(contents(latin1(document(kHeader, persons, "ISO-8859-1"))) == expected);
     CHECK(contents(latin1(document(kHeader, persons, "iso-8859-1"))) == expected);

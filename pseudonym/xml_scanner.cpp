@@ -440,6 +440,7 @@ Result<std::size_t> XmlScanner::process_text(std::string_view bytes) {
     }
     std::size_t at = 0;
     std::size_t told = 0;
+    // Also before a fault: which one comes first must not depend on how the document is cut.
     const auto tell = [&]() -> Status {
         const std::string_view run = bytes.substr(told, at - told);
         told = at;
@@ -448,7 +449,10 @@ Result<std::size_t> XmlScanner::process_text(std::string_view bytes) {
     while (at < bytes.size()) {
         const std::size_t plain = plain_ascii_prefix(bytes.substr(at));
         if (plain > 0) {
-            if (brackets_ >= 2 && bytes[at] == '>') return bad("]]> in character data");
+            if (brackets_ >= 2 && bytes[at] == '>') {
+                TPF_TRY(tell());
+                return bad("]]> in character data");
+            }
             brackets_ = 0;
             at += plain;
             continue;
@@ -463,8 +467,11 @@ Result<std::size_t> XmlScanner::process_text(std::string_view bytes) {
         }
         const Utf8Char next = decode_utf8(bytes.substr(at));
         if (next.incomplete) break;
-        if (next.size == 0) return fail(Code::encoding, "bytes that are not UTF-8");
-        if (!is_xml_char(next.code_point)) return bad("a character that XML does not allow");
+        if (next.size == 0 || !is_xml_char(next.code_point)) {
+            TPF_TRY(tell());
+            if (next.size == 0) return fail(Code::encoding, "bytes that are not UTF-8");
+            return bad("a character that XML does not allow");
+        }
         brackets_ = next.code_point == ']' ? brackets_ + 1 : 0;
         at += next.size;
     }

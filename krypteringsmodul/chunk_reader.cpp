@@ -9,8 +9,11 @@ Error interrupted_error() {
     return feil(Code::unavailable, "Kjøringen ble avbrutt. Ingen kryptert fil er laget.");
 }
 
-ChunkReader::ChunkReader(File& file, const std::atomic<bool>& interrupted)
-    : file_(file), interrupted_(interrupted), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+ChunkReader::ChunkReader(File& file, const crypto::FingerprintKey& key, const std::atomic<bool>& interrupted)
+    : file_(file),
+      interrupted_(interrupted),
+      fingerprinter_(key),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 ChunkReader::~ChunkReader() {
     thread_.request_stop();
@@ -18,7 +21,6 @@ ChunkReader::~ChunkReader() {
 }
 
 void ChunkReader::run(const std::stop_token& stop) {
-    Sha256 digest;
     for (std::size_t at = 0;; at = (at + 1) % chunks_.size()) {
         Chunk& chunk = chunks_[at];
         {
@@ -27,11 +29,11 @@ void ChunkReader::run(const std::stop_token& stop) {
         }
         auto size = file_.read(chunk.bytes);
         const std::size_t got = size ? size.value() : 0;
-        digest.update(std::span(chunk.bytes).first(got));
+        fingerprinter_.update(std::span(chunk.bytes).first(got));
         const std::lock_guard lock(mutex_);
         if (!size) error_ = file_error(size.error(), "IPLOS filen kunne ikke leses");
         if (got == 0) {
-            digest_ = digest.finish();
+            fingerprint_ = fingerprinter_.finish();
             ended_ = true;
         } else {
             chunk.size = got;

@@ -1,5 +1,5 @@
 #pragma once
-// Reads a file from beginning to end in a thread of its own, a few chunks ahead, and digests what it read.
+// Reads a file from beginning to end in a thread of its own, a few chunks ahead, and takes its fingerprint.
 
 #include <array>
 #include <atomic>
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/fs.h"
-#include "base/sha256.h"
+#include "crypto/fingerprint.h"
 
 namespace tpf::krypteringsmodul {
 
@@ -19,7 +19,7 @@ namespace tpf::krypteringsmodul {
 class ChunkReader {
   public:
     /// `interrupted`: next() fails soon after it becomes true.
-    ChunkReader(File& file, const std::atomic<bool>& interrupted);
+    ChunkReader(File& file, const crypto::FingerprintKey& key, const std::atomic<bool>& interrupted);
     /// Waits for a read that is under way.
     ~ChunkReader();
     ChunkReader(const ChunkReader&) = delete;
@@ -28,7 +28,7 @@ class ChunkReader {
     /// The next bytes, valid until the next call; empty at the end of the file. Errors are the sender's texts.
     [[nodiscard]] Result<std::string_view> next();
     /// Of all bytes handed out, once next() said that it was the end.
-    [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
+    [[nodiscard]] const crypto::Fingerprint& fingerprint() const noexcept { return fingerprint_; }
 
     static constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
 
@@ -49,7 +49,8 @@ class ChunkReader {
     bool holding_ = false;  // it still looks at it
     bool ended_ = false;
     std::optional<Error> error_;
-    Digest digest_{};
+    crypto::Fingerprinter fingerprinter_;
+    crypto::Fingerprint fingerprint_{};
     std::jthread thread_;
 };
 

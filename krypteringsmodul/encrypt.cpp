@@ -1,5 +1,6 @@
 #include "krypteringsmodul/encrypt.h"
 
+#include <functional>
 #include <optional>
 
 #include "krypteringsmodul/chunk_reader.h"
@@ -21,7 +22,7 @@ constexpr std::size_t kBatchesUnderWay = 4;  // for each worker
 struct Reading {
     std::optional<ExportHeader> header;
     std::uint64_t persons = 0;
-    Digest digest{};
+    crypto::Fingerprint fingerprint{};
     FileInfo before;
     FileInfo after;
 };
@@ -36,17 +37,20 @@ Error changed_error() {
                 "IPLOS filen ble endret mens den ble lest. Kjør krypteringen på nytt når filen er ferdig skrevet.");
 }
 
-/// Keeps the header and counts.
-class Counter final : public PersonSink {
+/// Keeps the header.
+class HeaderSink final : public PersonSink {
   public:
+    explicit HeaderSink(std::function<void(const ExportHeader&)> known) : known_(std::move(known)) {}
     Status header(const ExportHeader& header) override {
         header_ = header;
+        known_(header);
         return ok();
     }
     Status person(ExportPerson&) override { return ok(); }
     [[nodiscard]] const std::optional<ExportHeader>& header() const noexcept { return header_; }
 
   private:
+    std::function<void(const ExportHeader&)> known_;
     std::optional<ExportHeader> header_;
 };
 
@@ -106,22 +110,29 @@ class Run {
     }
 
     Status validate() {
-        Counter counter;
+        HeaderSink sink([this](const ExportHeader& header) { start_stock(header); });
         ReadOptions options;
         options.contents = false;
         options.note = &index_;
         options.max_person_bytes = job_.max_person_bytes;
-        TPF_TRY(first_, read("Kontrollerer", counter, options, nullptr));
-        first_.header = counter.header();
+        TPF_TRY(first_, read("Kontrollerer", sink, options, nullptr));
+        if (stock_) stock_->stop();
+        first_.header = sink.header();
         if (!same_file(first_.before, first_.after)) return fail(changed_error());
         return ok();
     }
 
+    /// The register is known, its public key too: the cores that the first reading leaves idle can begin.
+    void start_stock(const ExportHeader& header) {
+        const auto register_key = recipient_key(keys_, header.reg.str(), today_);
+        if (!register_key || job_.workers < 2) return;  // a missing key is told of when the export was found good
+        stock_.emplace(register_key.value(), job_.transport, job_.workers - 1);
+    }
+
     Status encrypt() {
         const UtcTime now = around_.clock.utc();
-        const auto today = norwegian_date(now);
-        TPF_TRY(const auto tpf_key, recipient_key(keys_, "TPF", today));
-        TPF_TRY(const auto register_key, recipient_key(keys_, first_.header->reg.str(), today));
+        TPF_TRY(const auto tpf_key, recipient_key(keys_, "TPF", today_));
+        TPF_TRY(const auto register_key, recipient_key(keys_, first_.header->reg.str(), today_));
         TPF_TRY(auto output, OutputFile::create(around_.fs, job_.output));
         SubmissionWriter writer(output.file(), tpf_key, job_.transport);
         TPF_TRY(writer.begin({job_.meldings_id, *first_.header, job_.contact, now, first_.persons}));
@@ -134,6 +145,7 @@ class Run {
     Status seal_persons(const RecipientKey& register_key, SubmissionWriter& writer) {
         PipelineOptions pipeline_options;
         pipeline_options.workers = job_.workers;
+        pipeline_options.stock = stock_ ? &*stock_ : nullptr;
         pipeline_options.max_bytes = job_.workers * kBatchesUnderWay * kBatchBytes;
         SealPipeline pipeline(register_key, job_.transport, job_.meldings_id, writer, pipeline_options);
         Batcher batcher(pipeline);
@@ -145,7 +157,7 @@ class Run {
         TPF_TRY(const Reading second, read("Krypterer", batcher, options, &batcher));
         TPF_TRY(batcher.finish());
         TPF_TRY(pipeline.finish());
-        const bool same = second.digest == first_.digest && second.persons == first_.persons &&
+        const bool same = second.fingerprint == first_.fingerprint && second.persons == first_.persons &&
                           same_file(first_.after, second.before) && same_file(second.before, second.after);
         if (!same) return fail(changed_error());
         return ok();
@@ -160,7 +172,7 @@ class Run {
         const auto told_of = [&](const Error& error) {
             return batcher == nullptr || batcher->failed() ? error : changed_error();
         };
-        ChunkReader chunks(*file_, around_.interrupted);
+        ChunkReader chunks(*file_, fingerprint_key_, around_.interrupted);
         while (true) {
             TPF_TRY(const std::string_view chunk, chunks.next());
             if (chunk.empty()) break;
@@ -169,7 +181,7 @@ class Run {
         }
         if (auto finished = reader.finish(); !finished) return fail(told_of(finished.error()));
         reading.persons = reader.persons();
-        reading.digest = chunks.digest();
+        reading.fingerprint = chunks.fingerprint();
         TPF_TRY(reading.after, info());
         return reading;
     }
@@ -183,9 +195,13 @@ class Run {
     const EncryptJob& job_;
     const crypto::KeyFile& keys_;
     const Surroundings& around_;
+    /// One day for both readings: what is in stock was wrapped for the key that is valid on it.
+    const std::chrono::sys_days today_ = norwegian_date(around_.clock.utc());
+    const crypto::FingerprintKey fingerprint_key_;
     std::unique_ptr<File> file_;
     Reading first_;
     PersonIndex index_;
+    std::optional<KeyStock> stock_;
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 #pragma once
 // Where the persons of an export lie, noted while it is read for the first time. The second reading cuts them out there
 // instead of scanning again, which would cost as much as all of the encryption but RSA. That is sound only because a
-// run compares the digests of both readings before anything it made gets its name.
+// run compares the fingerprints of both readings before anything it made gets its name.
 
 #include <cstddef>
 #include <cstdint>

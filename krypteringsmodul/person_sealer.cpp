@@ -18,17 +18,25 @@ void append_base64(ByteView bytes, std::string& out) {
 
 }  // namespace
 
-PersonSealer::PersonSealer(const RecipientKey& recipient, crypto::KeyTransport transport, const MeldingsId& meldings_id)
-    : wrapper_(recipient.key, transport),
+PersonSealer::PersonSealer(const RecipientKey& recipient, crypto::KeyTransport transport, const MeldingsId& meldings_id,
+                           KeyStock* stock)
+    : stock_(stock),
+      wrapper_(recipient.key, transport),
       text_(sealed_text(transport, recipient.id)),
       reference_("<i:Ref xmlns:i=\"" + std::string(pseudonym::kInnsendingUri) + "\" meldingsId=\"" + meldings_id.str() +
                  "\" person=\"") {}
 
+Result<WrappedKey> PersonSealer::next_key() {
+    if (stock_ != nullptr) {
+        if (auto kept = stock_->take()) return std::move(*kept);
+    }
+    return new_wrapped_key(wrapper_);
+}
+
 Status PersonSealer::seal(const ExportPerson& person, std::uint64_t position, std::string& out) {
-    const auto key = crypto::ContentKey::random(crypto::ContentCipher::aes256_gcm);
-    TPF_TRY(const Bytes wrapped, wrapper_.wrap(key));
+    TPF_TRY(const WrappedKey key, next_key());
     sealed_.clear();
-    crypto::ContentEncryptor encryptor(key);
+    crypto::ContentEncryptor encryptor(key.key);
     TPF_TRY(encryptor.update(as_bytes(reference_ + std::to_string(position) + "\"/>"), sealed_));
     TPF_TRY(encryptor.update(as_bytes(person.content), sealed_));
     TPF_TRY(encryptor.finish(sealed_));
@@ -36,7 +44,7 @@ Status PersonSealer::seal(const ExportPerson& person, std::uint64_t position, st
     out += "<i:Person>";
     append_element("i:Fodselsnummer", person.number, out);
     out += text_.before_key;
-    append_base64(wrapped, out);
+    append_base64(key.wrapped, out);
     out += text_.before_content;
     append_base64(sealed_, out);
     out += text_.after_content;

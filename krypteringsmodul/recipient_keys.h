@@ -7,7 +7,7 @@
 #include "base/fs.h"
 #include "base/sha256.h"
 #include "crypto/key_file.h"
-#include "krypteringsmodul/person_sealer.h"
+#include "krypteringsmodul/recipient.h"
 
 namespace tpf::krypteringsmodul {
 

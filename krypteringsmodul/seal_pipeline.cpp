@@ -23,8 +23,8 @@ SealPipeline::SealPipeline(const RecipientKey& recipient, crypto::KeyTransport t
                            SubmissionWriter& writer, const PipelineOptions& options)
     : writer_(writer), max_bytes_(options.max_bytes) {
     for (unsigned i = 0; i < options.workers; ++i) {
-        threads_.emplace_back(
-            [this, sealer = std::make_shared<PersonSealer>(recipient, transport, meldings_id)] { seal_jobs(*sealer); });
+        threads_.emplace_back([this, sealer = std::make_shared<PersonSealer>(recipient, transport, meldings_id,
+                                                                             options.stock)] { seal_jobs(*sealer); });
     }
     threads_.emplace_back([this] { write_jobs(); });
 }

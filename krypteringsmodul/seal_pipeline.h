@@ -29,6 +29,8 @@ struct PipelineOptions {
     unsigned workers = 1;
     /// Content under way; one batch always goes, whatever its size.
     std::size_t max_bytes = std::size_t{2} << 20;
+    /// Outlives the pipeline. nullptr: every key is made when it is needed.
+    KeyStock* stock = nullptr;
 };
 
 /// Used by one thread. `writer` outlives the object and is used by the pipeline alone until finish() returned.

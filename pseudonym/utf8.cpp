@@ -9,20 +9,36 @@
 namespace tpf::pseudonym {
 namespace {
 
-bool is_special(char c) noexcept {
+constexpr char kLetterLead = '\xc3';  // U+00C0 to U+00FF: this byte and one that continues
+
+bool is_plain_ascii(char c) noexcept {
     const auto byte = static_cast<unsigned char>(c);
-    return (byte < 0x20 && c != '\t' && c != '\n' && c != '\r') || byte >= 0x80 || c == ']' || c == '<' || c == '&';
+    return (byte >= 0x20 || c == '\t' || c == '\n' || c == '\r') && byte < 0x80 && c != ']' && c != '<' && c != '&';
+}
+
+bool continues(char c) noexcept {
+    return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
 }
 
 #if defined(__x86_64__)
-/// Bit i is set when byte i of the 16 is special. As signed bytes all of 0x80 and up are below space.
-unsigned special_bits(const char* block) noexcept {
+constexpr unsigned kBlock = 16;
+
+/// How many bytes of the 16 are plain characters. A letter that ends outside the block is not counted.
+unsigned plain_in_block(const char* block) noexcept {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i_u*>(block));
     const auto is = [&](char c) { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)); };
+    const auto bits = [](__m128i mask) { return static_cast<unsigned>(_mm_movemask_epi8(mask)); };
+    // As signed bytes all of 0x80 and up are below space, and those that continue a character below all others.
     const __m128i control = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
     const __m128i space = _mm_or_si128(_mm_or_si128(is('\t'), is('\n')), is('\r'));
     const __m128i markup = _mm_or_si128(_mm_or_si128(is('<'), is('&')), is(']'));
-    return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(space, control), markup)));
+    unsigned special = bits(_mm_or_si128(_mm_andnot_si128(space, control), markup));
+    if (bits(bytes) != 0) {
+        const unsigned leads = bits(is(kLetterLead));
+        const unsigned whole = leads & bits(_mm_cmplt_epi8(bytes, _mm_set1_epi8('\xc0'))) >> 1;
+        special &= ~(whole | whole << 1);
+    }
+    return static_cast<unsigned>(std::countr_zero(special | 1U << kBlock));
 }
 
 /// Length of the blocks of 64 bytes at the front that hold nothing special, and no line break.
@@ -104,18 +120,22 @@ void append_utf8(std::uint32_t c, std::string& out) {
     }
 }
 
-std::size_t plain_ascii_prefix(std::string_view text) noexcept {
+std::size_t plain_prefix(std::string_view text) noexcept {
     std::size_t at = 0;
 #if defined(__x86_64__)
     static const bool avx2 = __builtin_cpu_supports("avx2") != 0;
-    while (at + 16 <= text.size()) {
-        const unsigned special = special_bits(text.data() + at);
-        if (special != 0) return at + static_cast<std::size_t>(std::countr_zero(special));
-        at += 16;
-        if (avx2) at += plain_blocks_avx2(text.substr(at));
+    while (at + kBlock <= text.size()) {
+        const unsigned plain = plain_in_block(text.data() + at);
+        at += plain;
+        if (plain < kBlock - 1) return at;
+        if (plain == kBlock && avx2) at += plain_blocks_avx2(text.substr(at));
     }
 #endif
-    while (at < text.size() && !is_special(text[at])) ++at;
+    while (at < text.size()) {
+        const bool letter = text[at] == kLetterLead && at + 1 < text.size() && continues(text[at + 1]);
+        if (!letter && !is_plain_ascii(text[at])) return at;
+        at += letter ? 2 : 1;
+    }
     return at;
 }
 

@@ -403,7 +403,7 @@ Result<std::size_t> XmlScanner::process_extra(std::string_view bytes) {
     std::size_t body = found != std::string_view::npos ? found : bytes.size() - std::min(bytes.size(), mark.size() - 1);
     std::size_t at = 0;
     while (at < body) {
-        at += plain_ascii_prefix(bytes.substr(at, body - at));
+        at += plain_prefix(bytes.substr(at, body - at));
         if (at >= body) break;
         const Utf8Char next = decode_utf8(bytes.substr(at));
         if (next.incomplete && found == std::string_view::npos) {
@@ -447,7 +447,7 @@ Result<std::size_t> XmlScanner::process_text(std::string_view bytes) {
         return run.empty() ? ok() : handler_.text(run, run);
     };
     while (at < bytes.size()) {
-        const std::size_t plain = plain_ascii_prefix(bytes.substr(at));
+        const std::size_t plain = plain_prefix(bytes.substr(at));
         if (plain > 0) {
             if (brackets_ >= 2 && bytes[at] == '>') {
                 TPF_TRY(tell());
@@ -777,7 +777,8 @@ std::vector<std::pair<std::string, std::string>> XmlScanner::bindings_in_scope()
 
 void XmlScanner::advance_line(const char* to) {
     if (!options_.lines || line_mark_ == nullptr || to <= line_mark_) return;
-    line_ += static_cast<std::uint64_t>(std::count(line_mark_, to, '\n'));
+    const std::string_view passed(line_mark_, static_cast<std::size_t>(to - line_mark_));
+    for (std::size_t at = passed.find('\n'); at != std::string_view::npos; at = passed.find('\n', at + 1)) ++line_;
     line_mark_ = to;
 }
 

@@ -27,7 +27,10 @@ FileInfo info_of(const struct stat& st) {
     info.links = static_cast<unsigned>(st.st_nlink);
     info.owner = st.st_uid;
     info.mode = st.st_mode & 07777;
-    info.modified = std::chrono::sys_seconds(std::chrono::seconds(st.st_mtim.tv_sec));
+    info.modified = std::chrono::sys_time<std::chrono::nanoseconds>(std::chrono::seconds(st.st_mtim.tv_sec) +
+                                                                    std::chrono::nanoseconds(st.st_mtim.tv_nsec));
+    info.device = st.st_dev;
+    info.inode = st.st_ino;
     return info;
 }
 
@@ -186,6 +189,15 @@ class PosixFileSystem final : public FileSystem {
 };
 
 }  // namespace
+
+Status FileSystem::may_change(const Path& folder) {
+    TPF_TRY(const FileInfo what, info(folder));
+    if (!what.folder) return ok();
+    if (::faccessat(AT_FDCWD, folder.c_str(), R_OK | W_OK | X_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW) != 0) {
+        return fail(path_error(errno, "access", folder));
+    }
+    return ok();
+}
 
 FileSystem& posix_file_system() noexcept {
     static PosixFileSystem fs;

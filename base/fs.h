@@ -46,7 +46,9 @@ struct FileInfo {
     unsigned links = 0;      ///< number of hard links
     uid_t owner = 0;
     mode_t mode = 0;  ///< permission bits
-    std::chrono::sys_seconds modified;
+    std::chrono::sys_time<std::chrono::nanoseconds> modified;
+    dev_t device = 0;
+    ino_t inode = 0;  ///< with the device: which file it is, whatever its name
 };
 
 /// Thread-safe: every call stands alone.
@@ -64,6 +66,8 @@ class FileSystem {
     [[nodiscard]] virtual Status make_folder(const Path& path, mode_t mode) = 0;
     /// Names in the folder, sorted, without "." and "..".
     [[nodiscard]] virtual Result<std::vector<std::string>> list(const Path& folder) = 0;
+    /// Code::io for a folder that this process may not list, enter and change: moving it takes no less. Else success.
+    [[nodiscard]] virtual Status may_change(const Path& folder);
     /// rename(2) that never replaces anything (RENAME_NOREPLACE); EEXIST and ENOTEMPTY are Code::io.
     [[nodiscard]] virtual Status rename(const Path& from, const Path& to) = 0;
     /// rename(2) that replaces a file, for small state files written beside and moved over.

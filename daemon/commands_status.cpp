@@ -43,6 +43,8 @@ Result<Json> Commands::status(const Call&) {
     for (const auto& row : trouble)
         json["waiting"].push_back(
             {{"id", row.id.str()}, {"code", info(*row.attempt_code).name}, {"reason", row.attempt_reason}});
+    const auto blocked = core_.spool.blocked().summary(kTroubleShown);
+    json["left"] = {{"count", blocked.count}, {"entries", blocked.some}};
     TPF_TRY(const std::uint64_t free, core_.spool.free_bytes());
     const std::uint64_t reserve = core_.config.reloadable.disk.reserve_bytes;
     json["disk"] = {{"free_bytes", free}, {"reserve_bytes", reserve}, {"intake", free > reserve ? "open" : "stopped"}};

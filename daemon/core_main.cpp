@@ -68,7 +68,8 @@ void log_recovery(const queue::RecoveryReport& report) {
                             {"removed", report.payloads_removed},
                             {"receipts_removed", report.receipts_removed},
                             {"damaged", report.damaged},
-                            {"strangers", report.strangers}});
+                            {"strangers", report.strangers},
+                            {"left", report.left}});
 }
 
 /// Everything between a good configuration and the end. The result is whether nothing waits.

@@ -58,6 +58,12 @@ std::string print_status(const Json& result) {
     for (const Json& row : result["waiting"]) {
         out << "  waits: " << field(row, "id") << " " << field(row, "code") << ": " << field(row, "reason") << "\n";
     }
+    const Json& left = result["left"];
+    if (left.value("count", std::uint64_t{0}) != 0) {
+        out << "\nleft       " << left.value("count", std::uint64_t{0})
+            << " entries can be neither moved nor removed: check their owner, mode and content\n";
+        for (const Json& entry : left["entries"]) out << "  " << text_of(entry) << "\n";
+    }
     const Json& disk = result["disk"];
     out << "\ndisk       " << size_text(disk.value("free_bytes", std::uint64_t{0})) << " free, reserve "
         << size_text(disk.value("reserve_bytes", std::uint64_t{0})) << ", intake " << field(disk, "intake") << "\n";

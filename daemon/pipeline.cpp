@@ -71,9 +71,13 @@ Result<std::optional<Pipeline::Taken>> Pipeline::take(const SpoolId& id) {
     auto entry = core_.spool.read_inbox(id);
     auto source = entry ? source_of(core_.config, entry.value().kilde, entry.value().owner)
                         : Result<std::string>(fail(Code::internal));
-    if (entry && source) return claim(id, entry.value(), source.value());
+    const Path place = core_.spool.folders().inbox_new / id.view();
+    const Status movable = core_.fs.may_change(place);
+    TPF_TRY(core_.spool.leave_blocked(place, movable));
+    if (entry && source && movable) return claim(id, entry.value(), source.value());
     TPF_TRY(auto known, core_.journal.find(id));
     if (known) return take_known(std::move(*known));
+    if (!movable) return std::optional<Taken>();
     const Error error = entry ? source.error() : entry.error();
     if (error.disposition() == Disposition::stop && error.code() != Code::not_found) return fail(error);
     if (!is_record_trouble(error)) {

@@ -53,11 +53,20 @@ Status Receipts::process(const SpoolId& id) {
         if (row) {
             TPF_TRY(carry_out(*row));
         }
-        log::warning("an answer that fits no message that waits for one: removed", {{"message", id}});
-        return core_.spool.remove_receipt(id);
+        TPF_TRY(const bool gone, take_away(id));
+        if (gone) log::warning("an answer that fits no message that waits for one: removed", {{"message", id}});
+        return ok();
     }
     TPF_TRY(judge(*row, entry.value().svar));
-    return core_.spool.remove_receipt(id);
+    TPF_TRY(const bool gone, take_away(id));
+    static_cast<void>(gone);  // what is left is looked at again, and the journal says that it was dealt with
+    return ok();
+}
+
+Result<bool> Receipts::take_away(const SpoolId& id) {
+    const Status gone = core_.spool.remove_receipt(id);
+    TPF_TRY(core_.spool.leave_blocked(core_.spool.folders().receipts_new / id.view(), gone));
+    return gone.has_value();
 }
 
 /// An earlier try may have got no further than the journal: as long as the message lies in outbox, taking its answer

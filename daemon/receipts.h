@@ -24,6 +24,8 @@ class Receipts {
     [[nodiscard]] Result<Answers> write_answers(std::size_t at_once);
 
   private:
+    /// Removes receipts/new/ID; false: it cannot be removed, it is left and told of (Spool::blocked()).
+    [[nodiscard]] Result<bool> take_away(const SpoolId& id);
     [[nodiscard]] Status carry_out(const queue::MessageRow& row);
     [[nodiscard]] Status judge(const queue::MessageRow& row, const queue::SvarRecord& svar);
     [[nodiscard]] Status delivered(const queue::MessageRow& row, const queue::SvarRecord& svar);

@@ -1,11 +1,17 @@
 #pragma once
 // The drop folder: whatever finished file is put there is handed over as a submission of the configured sender, then
 // removed; the removal is the acknowledgement. Put files there under a name that starts with '.' or ends in ".tmp" or
-// ".part" and rename them when they are whole; a file under its final name is taken when its size and time have not
-// changed for the settle time.
+// ".part" and rename them when they are whole. A file under its final name is taken when it is at rest: the same file
+// (device and inode) with the same size and time of change (nanoseconds) for the settle time. A program that keeps a
+// file open without writing for longer than that cannot be told from one that is done.
+//
+// A file that is taken is first renamed into the folder `.tpf` beside it, which is the service's alone (mode 0700), and
+// only there read and removed: so what is put under its name meanwhile is another file, and is never removed unread. If
+// it is not the file that was at rest, or changes while it is read, it goes back to its name, or stays in `.tpf` where
+// the name is taken again, and is looked at anew.
 //
 // A crash between hand-over and removal hands the same bytes over twice; the journal answers the second copy as a
-// duplicate. A crash before the hand-over leaves the file.
+// duplicate. A crash before the hand-over leaves the file, under its name or in `.tpf`.
 
 #include <chrono>
 #include <functional>
@@ -43,26 +49,30 @@ class DropSource {
   public:
     DropSource(Spool& spool, const Clock& clock, DropSettings settings, Admission admit = {});
     /// One look at the folder. One bad file does not keep the others; Code::disk_full, Code::quota, a missing
-    /// folder (Code::io) and everything with disposition stop end the scan. What was taken before is taken.
+    /// folder or a `.tpf` that is not ours alone (Code::io) and everything with disposition stop end the scan. What was
+    /// taken before is taken.
     [[nodiscard]] Result<DropScan> scan();
 
   private:
     struct Seen {
-        std::uint64_t size = 0;
-        std::chrono::sys_seconds modified;
+        FileInfo info;
         std::chrono::steady_clock::time_point since;
         bool refused = false;  // logged; not looked at again while it is unchanged
     };
     enum class Verdict { ready, settling, refused };
-    [[nodiscard]] Verdict judge(const std::string& name, const FileInfo& info);
-    [[nodiscard]] Result<SpoolId> take(const std::string& name, const FileInfo& info);
-    [[nodiscard]] Status take_ready(const std::string& name, const FileInfo& info, DropScan& scan);
+    [[nodiscard]] Status prepare_own_folder();
+    [[nodiscard]] Status look_at(const Path& path, DropScan& scan);
+    [[nodiscard]] Verdict judge(const Path& path, const FileInfo& info);
+    [[nodiscard]] Status take_ready(const Path& path, const FileInfo& info, DropScan& scan);
+    [[nodiscard]] Result<SpoolId> take(const Path& path, const FileInfo& info, Path& own);
+    [[nodiscard]] Result<SpoolId> hand_over(const Path& own, const FileInfo& seen, InboxWriter writer);
 
     Spool* spool_;
     const Clock* clock_;
     DropSettings settings_;
+    Path own_;  // the folder .tpf
     Admission admit_;
-    std::map<std::string, Seen> seen_;
+    std::map<Path, Seen> seen_;
 };
 
 }  // namespace tpf::queue

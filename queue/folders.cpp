@@ -28,17 +28,16 @@ Folders::Folders(const Path& root_)
       quarantine(root / "quarantine"),
       kvittering(root / "kvittering"),
       lock(root / "lock"),
-      forward_lock(receipts / "lock"),
-      journal(root / "journal" / "journal.db") {}
+      forward_lock(receipts / "lock") {}
 
 Status make_folders(FileSystem& fs, const Folders& folders) {
     const std::pair<Path, mode_t> wanted[] = {
-        {folders.root, 02751},         {folders.inbox_new.parent_path(), 02771},
-        {folders.inbox_tmp, 02770},    {folders.inbox_new, 02770},
+        {folders.root, 02751},         {folders.inbox_new.parent_path(), 02751},
+        {folders.inbox_tmp, 03770},    {folders.inbox_new, 03770},
         {folders.work, 02700},         {folders.outbox, 02750},
         {folders.receipts, 02770},     {folders.receipts_tmp, 02770},
         {folders.receipts_new, 02770}, {folders.quarantine, 02700},
-        {folders.kvittering, 02751},   {folders.journal.parent_path(), 0700},
+        {folders.kvittering, 02751},
     };
     for (const auto& [path, mode] : wanted) {
         TPF_TRY(make_folder_once(fs, path, mode));

@@ -21,7 +21,7 @@ inline constexpr const char* kRegistre = "registre.json";  ///< in receipts/: ho
 struct Folders {
     explicit Folders(const Path& root_);
     Path root;
-    Path inbox_tmp, inbox_new;  ///< 02770: sources write, the core takes
+    Path inbox_tmp, inbox_new;  ///< 03770: sources write (each its own entries only), the core takes
     Path work;                  ///< 02700: ID/ being worked on (its input), ID.ut/ (its output, not yet published)
     Path outbox;                ///< 02750: ID/, read by the forwarder
     Path receipts, receipts_tmp, receipts_new;  ///< 02770: the forwarder writes, the core takes
@@ -29,7 +29,6 @@ struct Folders {
     Path kvittering;                            ///< 02751: SOURCE/ 02750, readable by that source's group
     Path lock;                                  ///< the core's lock file
     Path forward_lock;                          ///< the forwarder's lock file, in receipts/
-    Path journal;  ///< the journal's database, in journal/ (0700); opened by queue/journal.h
     [[nodiscard]] Path output(const SpoolId& id) const { return work / (id.str() + ".ut"); }
 };
 

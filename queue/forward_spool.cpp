@@ -2,12 +2,21 @@
 
 #include <algorithm>
 
+#include "base/log.h"
+
 namespace tpf::queue {
+
 Result<std::unique_ptr<ForwardSpool>> ForwardSpool::open(FileSystem& fs, const Path& root) {
     Folders folders(root);
     TPF_TRY(const auto leftovers, fs.list(folders.receipts_tmp));
     for (const std::string& name : leftovers) {
-        TPF_TRY(fs.remove_tree(folders.receipts_tmp / name));
+        const Status gone = fs.remove_tree(folders.receipts_tmp / name);
+        if (gone) continue;
+        if (gone.error().disposition() == Disposition::stop && gone.error().code() != Code::not_found) {
+            return fail(gone.error());
+        }
+        // Another user's; the name is that user's choice.
+        log::warning("an entry of receipts/tmp cannot be removed, it is left", {{"code", gone.error().name()}});
     }
     return std::unique_ptr<ForwardSpool>(new ForwardSpool(fs, std::move(folders)));
 }

@@ -19,7 +19,8 @@ namespace tpf::queue {
 /// Thread-safe as long as no two calls work on the same id. The caller holds FolderLock(folders().forward_lock).
 class ForwardSpool {
   public:
-    /// The core has made the folders; Code::not_found when it never ran. Removes what a crash left in receipts/tmp.
+    /// The core has made the folders; Code::not_found when it never ran. Removes what a crash left in receipts/tmp;
+    /// what cannot be removed (another user's) is left.
     [[nodiscard]] static Result<std::unique_ptr<ForwardSpool>> open(FileSystem& fs, const Path& root);
     [[nodiscard]] const Folders& folders() const noexcept { return folders_; }
 

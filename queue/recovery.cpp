@@ -78,8 +78,8 @@ class Recovery {
         for (const SpoolId& id : listing.ids) {
             TPF_TRY(const auto row, journal_.find(id));
             if (row && row->state == State::committed) continue;
-            TPF_TRY(spool_.remove_receipt(id));
-            ++report.receipts_removed;
+            TPF_TRY(const bool gone, done(spool_.folders().receipts_new, id, spool_.remove_receipt(id)));
+            if (gone) ++report.receipts_removed;
         }
         return ok();
     }
@@ -87,6 +87,13 @@ class Recovery {
     RecoveryReport report;
 
   private:
+    /// Whether it was carried out. What stands in the way of one entry keeps no other, and no start.
+    Result<bool> done(const Path& folder, const SpoolId& id, const Status& outcome) {
+        TPF_TRY(spool_.leave_blocked(folder / id.view(), outcome));
+        if (!outcome) ++report.left;
+        return outcome.has_value();
+    }
+
     Status settle(const MessageRow& row) {
         switch (row.state) {
             case State::claimed:
@@ -108,14 +115,11 @@ class Recovery {
     /// The input belongs in work/. False: it is nowhere.
     Result<bool> input_to_work(const SpoolId& id) {
         if (at_.work.contains(id)) return true;
-        if (at_.quarantine.contains(id)) {
-            TPF_TRY(spool_.retry(id));
-        } else if (at_.inbox.contains(id)) {
-            TPF_TRY(spool_.claim(id));
-        } else {
-            return false;
-        }
-        ++report.claimed_moves;
+        if (!at_.quarantine.contains(id) && !at_.inbox.contains(id)) return false;
+        const bool kept = at_.quarantine.contains(id);
+        const Path& from = kept ? spool_.folders().quarantine : spool_.folders().inbox_new;
+        TPF_TRY(const bool moved, done(from, id, kept ? spool_.retry(id) : spool_.claim(id)));
+        if (moved) ++report.claimed_moves;
         return true;
     }
 
@@ -161,8 +165,9 @@ class Recovery {
     Status kept(const SpoolId& id) {
         TPF_TRY(drop_output(id));
         if (!at_.work.contains(id) && (!at_.inbox.contains(id) || at_.quarantine.contains(id))) return ok();
-        TPF_TRY(spool_.quarantine(id));
-        ++report.quarantine_moves;
+        const Path& from = at_.work.contains(id) ? spool_.folders().work : spool_.folders().inbox_new;
+        TPF_TRY(const bool moved, done(from, id, spool_.quarantine(id)));
+        if (moved) ++report.quarantine_moves;
         return ok();
     }
 
@@ -180,13 +185,21 @@ class Recovery {
     /// A move out of the inbox that a crash undid; unless a source used an id again, whose message is then left alone.
     Status removed_from_inbox(const MessageRow& row) {
         const auto entry = spool_.read_inbox(row.id);
-        if (entry && row.input_sha256 && entry.value().kilde.sha256 != *row.input_sha256) {
+        const std::string known = row.kilde_sha256.empty() ? row.input_sha256.value_or("") : row.kilde_sha256;
+        if (entry && !known.empty() && entry.value().kilde.sha256 != known) {
             log::warning("a source used a spool id again", {{"message", row.id}, {"source", row.source}});
             ++report.strangers;
             return ok();
         }
-        ++report.payloads_removed;
-        return spool_.fs().remove_tree(spool_.folders().inbox_new / row.id.view());
+        if (!entry && entry.error().disposition() != Disposition::quarantine) {
+            TPF_TRY(const bool readable, done(spool_.folders().inbox_new, row.id, fail(entry.error())));
+            static_cast<void>(readable);
+            return ok();
+        }
+        TPF_TRY(const bool gone, done(spool_.folders().inbox_new, row.id,
+                                      spool_.fs().remove_tree(spool_.folders().inbox_new / row.id.view())));
+        if (gone) ++report.payloads_removed;
+        return ok();
     }
 
     Spool& spool_;

@@ -9,6 +9,8 @@
 //   delivered    outbox/ID → work/ID.ut while payloads are kept; removed once the row says removed
 //   discarded, duplicate  payloads removed
 // An answer in receipts/new for a message that is not committed is removed.
+// What cannot be moved or removed because its source's rights or content stand in the way is left and counted
+// (Spool::blocked()); the next start tries again, and a claimed message is tried again while the service runs.
 // An entry in inbox/new without a row is new and stays. One in work, outbox or quarantine without a row means that this
 // is not the spool's journal: Code::journal (stop), nothing is touched.
 
@@ -28,6 +30,7 @@ struct RecoveryReport {
     std::uint64_t receipts_removed = 0;
     std::uint64_t damaged = 0;    ///< committed without an output: quarantined
     std::uint64_t strangers = 0;  ///< names that are no spool id, left alone
+    std::uint64_t left = 0;       ///< could not be moved or removed: Spool::blocked()
 };
 
 /// Called before any source or worker runs.

@@ -134,7 +134,13 @@ Result<FileInfo> Spool::look(const SpoolId& id) const {
 }
 
 Status Spool::claim(const SpoolId& id) {
-    return move_once(folders_.inbox_new / id.view(), folders_.work / id.view());
+    const Path work = folders_.work / id.view();
+    Status moved = fs_->rename(folders_.inbox_new / id.view(), work);
+    if (moved) return moved;
+    TPF_TRY(const bool done, exists(*fs_, work));  // an entry that is in the inbox as well came later, under a used id
+    if (done) return ok();
+    if (moved.error().code() != Code::not_found) return moved;
+    return move_once(folders_.quarantine / id.view(), work);
 }
 
 Result<std::unique_ptr<File>> Spool::open_input(const SpoolId& id) const {
@@ -168,6 +174,8 @@ Status Spool::quarantine(const SpoolId& id) {
     const Path kept = folders_.quarantine / id.view();
     Status moved = fs_->rename(folders_.work / id.view(), kept);
     if (moved || moved.error().code() != Code::not_found) return moved;
+    TPF_TRY(const bool done, exists(*fs_, kept));
+    if (done) return ok();
     Status from_inbox = move_once(folders_.inbox_new / id.view(), kept);
     if (from_inbox || from_inbox.error().code() != Code::record_damaged) return from_inbox;
     log::error("a quarantined message has no bytes in the spool", {{"message", id}});
@@ -181,8 +189,26 @@ Status Spool::retry(const SpoolId& id) {
 Status Spool::remove_payloads(const SpoolId& id) {
     TPF_TRY(withdraw(id));
     TPF_TRY(drop_output(id));
-    TPF_TRY(fs_->remove_tree(folders_.work / id.view()));
-    return fs_->remove_tree(folders_.quarantine / id.view());
+    for (const Path& folder : {folders_.work, folders_.quarantine}) {
+        TPF_TRY(leave_blocked(folder / id.view(), fs_->remove_tree(folder / id.view())));
+    }
+    return ok();
+}
+
+Status Spool::leave_blocked(const Path& entry, const Status& outcome) {
+    if (outcome || outcome.error().code() == Code::not_found) {
+        blocked_.clear(entry);
+        return ok();
+    }
+    const Error& error = outcome.error();
+    if (error.disposition() == Disposition::stop) return fail(error);
+    if (!blocked_.note(entry)) return ok();
+    // The error's own text may name what lies inside, which is a source's choice.
+    log::warning("an entry can be neither moved nor removed, it is left",
+                 {{"path", Blocked::label(entry)},
+                  {"code", error.name()},
+                  {"hint", "its folder must be writable for the spool's group, and hold nothing but its files"}});
+    return ok();
 }
 
 Result<Listing> Spool::list_receipts() const {
@@ -254,7 +280,7 @@ Status Spool::sweep_inbox_tmp(UtcTime now) {
         if (!what) continue;  // its source has just finished with it
         const bool ours = what.value().owner == ::geteuid();
         if (ours || what.value().modified + std::chrono::days(1) < now) {
-            TPF_TRY(fs_->remove_tree(folders_.inbox_tmp / name));
+            TPF_TRY(leave_blocked(folders_.inbox_tmp / name, fs_->remove_tree(folders_.inbox_tmp / name)));
         }
     }
     return ok();

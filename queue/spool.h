@@ -22,6 +22,7 @@
 #include "base/result.h"
 #include "base/sha256.h"
 #include "base/types.h"
+#include "queue/blocked.h"
 #include "queue/folders.h"
 #include "queue/group_sync.h"
 #include "queue/records.h"
@@ -139,7 +140,8 @@ class Spool {
     /// Owner and size of inbox/new/ID's body, whatever its record is worth (owner of the folder and 0 where there is no
     /// body): what the journal row of an entry that goes straight to quarantine is made from.
     [[nodiscard]] Result<FileInfo> look(const SpoolId& id) const;
-    /// Moves inbox/new/ID to work/ID. After the journal's claim is committed. Done already: success.
+    /// Moves inbox/new/ID (or quarantine/ID, where a retry got no further than the journal) to work/ID. After the
+    /// journal says claimed. Done already: success.
     [[nodiscard]] Status claim(const SpoolId& id);
     /// work/ID/innsending.xml for the pass: regular, one link (Code::record_form otherwise).
     [[nodiscard]] Result<std::unique_ptr<File>> open_input(const SpoolId& id) const;
@@ -164,7 +166,8 @@ class Spool {
     /// Moves quarantine/ID back to work/ID. After the journal row says claimed again. Done already: success.
     [[nodiscard]] Status retry(const SpoolId& id);
     /// Removes what work, outbox and quarantine have of ID: after the journal says discarded, duplicate, or that the
-    /// payloads are removed. Nothing there: success.
+    /// payloads are removed. Nothing there: success. So is what its source's rights or content keep from being removed:
+    /// that is left, see blocked().
     [[nodiscard]] Status remove_payloads(const SpoolId& id);
 
     // --- receipts from the forwarder ---
@@ -190,8 +193,14 @@ class Spool {
     };
     [[nodiscard]] Result<Survey> survey() const;
     /// Removes half-written hand-overs from inbox/tmp: those of this user at once (called when no source runs yet),
-    /// those of other users when they are older than a day by `now`.
+    /// those of other users when they are older than a day by `now`. One that cannot be removed is left, see blocked().
     [[nodiscard]] Status sweep_inbox_tmp(UtcTime now);
+
+    /// What could not be moved or removed, for `status`.
+    [[nodiscard]] const Blocked& blocked() const noexcept { return blocked_; }
+    /// Notes `entry` as such, logged when it is new; an error with disposition stop is handed back (but for
+    /// Code::not_found: somebody else removed it). Success clears the note.
+    [[nodiscard]] Status leave_blocked(const Path& entry, const Status& outcome);
 
   private:
     friend class InboxWriter;
@@ -204,6 +213,7 @@ class Spool {
     Folders folders_;
     SpoolOptions options_;
     mutable GroupSync group_sync_;
+    Blocked blocked_;
 };
 
 }  // namespace tpf::queue

@@ -39,6 +39,62 @@ TEST_SUITE("daemon/pipeline") {
         CHECK(there(at().outbox, id));
     }
 
+    TEST_CASE_FIXTURE(PipelineFixture, "an entry whose folder may not be changed stays in the inbox, unclaimed") {
+        const SpoolId id = handed_over(submission().build());
+        fs.fail_at(Call::may_change, 1, Code::io);
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::later);
+        CHECK_FALSE(get(journal->find(id)).has_value());
+        CHECK(there(at().inbox_new, id));
+        CHECK(spool->blocked().summary(9).some == std::vector<std::string>{"inbox/new/" + id.str()});
+        // Its source mended it.
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::published);
+        CHECK(row(id).state == State::committed);
+        CHECK(spool->blocked().summary(9).count == 0);
+    }
+
+    TEST_CASE_FIXTURE(PipelineFixture, "an entry that its source took away is no work, and is told of no more") {
+        CHECK(get(pipeline.process(SpoolId::random())) == Pipeline::Outcome::done);
+        const SpoolId id = handed_over("x");
+        fs.fail_at(Call::may_change, 1, Code::io);
+        get(pipeline.process(id));
+        std::filesystem::remove_all(at().inbox_new / id.view());
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::done);
+        CHECK(spool->blocked().summary(9).count == 0);
+    }
+
+    TEST_CASE_FIXTURE(PipelineFixture, "an entry that is no folder is quarantined") {
+        const SpoolId id = SpoolId::random();
+        put(at().inbox_new / id.view(), "x");
+        std::filesystem::permissions(at().inbox_new / id.view(), std::filesystem::perms::none);
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::done);
+        CHECK(row(id).code == Code::record_form);
+        CHECK(there(at().quarantine, id));
+    }
+
+    TEST_CASE_FIXTURE(PipelineFixture, "a quarantine that got no further than the journal is carried out") {
+        const SpoolId id = handed_over("ikke xml");
+        fs.fail_at(Call::rename, 3, Code::io);  // claim, withdraw, then the move
+        CHECK(code_of(pipeline.process(id)) == Code::io);
+        CHECK(row(id).state == State::quarantined);
+        CHECK(there(at().work, id));
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::done);
+        CHECK(there(at().quarantine, id));
+    }
+
+    TEST_CASE_FIXTURE(PipelineFixture, "a used spool id stays in the inbox, and holds up nothing") {
+        const SpoolId id = handed_over(submission().build());
+        fs.fail_at(Call::open_read, 2, Code::io);  // it waits in work/
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::later);
+        const SpoolId other = handed_over(submission().build());
+        std::filesystem::rename(at().inbox_new / other.view(), at().inbox_new / id.view());
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::published);  // the one in work/
+        CHECK(row(id).state == State::committed);
+        const std::string digest = *row(id).input_sha256;
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::later);
+        CHECK(there(at().inbox_new, id));
+        CHECK(row(id).input_sha256 == digest);
+    }
+
     TEST_CASE_FIXTURE(PipelineFixture, "bytes exchanged after a quarantine are not worked on by the retry") {
         auto builder = submission();
         builder.antall = "3";

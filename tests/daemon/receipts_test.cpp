@@ -99,6 +99,19 @@ TEST_SUITE("daemon/receipts") {
         CHECK_FALSE(there(at().receipts_new, id));
     }
 
+    TEST_CASE_FIXTURE(ReceiptsFixture, "an answer that cannot be removed is left and told of, and does no harm") {
+        const SpoolId id = committed();
+        answered(id);
+        fs.fail_at(Call::remove_tree, 1, Code::io);
+        good(receipts.process(id));
+        CHECK(row(id).state == State::delivered);
+        CHECK_FALSE(there(at().outbox, id));
+        CHECK(spool->blocked().summary(9).some == std::vector<std::string>{"receipts/new/" + id.str()});
+        good(receipts.process(id));
+        CHECK_FALSE(there(at().receipts_new, id));
+        CHECK(spool->blocked().summary(9).count == 0);
+    }
+
     TEST_CASE_FIXTURE(ReceiptsFixture, "what the journal calls quarantined is moved there by the next try") {
         const SpoolId id = handed_over("ikke xml");
         fs.fail_at(Call::rename, 3, Code::io);  // after the claim's move and the look for an output

@@ -38,7 +38,7 @@ struct World {
 
     World() {
         get(Spool::open(fs, folder.path(), {}));
-        get(Journal::open(Folders(folder.path()).journal, log, clock));
+        get(Journal::open(journal_in(folder.path()), log, clock));
         fs.reset_count();
     }
 };
@@ -50,7 +50,7 @@ class Run {
 
     Status operator()() {
         TPF_TRY(spool_, Spool::open(w_.fs, w_.folder.path(), {}));
-        TPF_TRY(journal_, Journal::open(spool_->folders().journal, w_.log, w_.clock));
+        TPF_TRY(journal_, Journal::open(journal_in(w_.folder.path()), w_.log, w_.clock));
         TPF_TRY(const auto report, recover(*spool_, *journal_, w_.clock));
         if (report.strangers != 0) w_.broken.push_back("strangers in the spool");
         TPF_TRY(forward_, ForwardSpool::open(w_.fs, w_.folder.path()));
@@ -197,7 +197,7 @@ void check_promises(World& world) {
     CHECK(world.acknowledged);
     CHECK(world.at_register.size() == 1);
     CHECK(world.at_register.begin()->second == "ut:" + std::string(kBody));
-    const auto journal = get(Journal::open(Folders(world.folder.path()).journal, world.log, world.clock));
+    const auto journal = get(Journal::open(journal_in(world.folder.path()), world.log, world.clock));
     good(journal->check());
     std::uint64_t delivered = 0;
     for (const MessageRow& row : get(journal->list({}))) {

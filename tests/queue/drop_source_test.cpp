@@ -15,12 +15,28 @@ using tpf::test::Stopped;
 
 namespace {
 
+/// Tells when a hand-over is about to be sealed: between the last byte read and the removal.
+class HookClock final : public Clock {
+  public:
+    explicit HookClock(const Clock& clock) : clock_(clock) {}
+    UtcTime utc() const override {
+        on_utc();
+        return clock_.utc();
+    }
+    std::chrono::steady_clock::time_point steady() const override { return clock_.steady(); }
+    std::function<void()> on_utc = [] {};
+
+  private:
+    const Clock& clock_;
+};
+
 struct DropFixture {
     TempFolder folder{"/dev/shm"};
     Path drop = folder.path() / "drop";
     bool made = std::filesystem::create_directory(drop);
     FaultFs fs{folder.path()};
     ManualClock clock;
+    HookClock hook{clock};
     std::unique_ptr<Spool> spool = get(Spool::open(fs, folder.path() / "spool", {}));
     Status admission = ok();
     DropSource source = make();
@@ -28,7 +44,7 @@ struct DropFixture {
     std::function<void()> before_taking = [] {};
 
     DropSource make() {
-        return DropSource(*spool, clock,
+        return DropSource(*spool, hook,
                           {.source = "drop", .folder = drop, .sender = sender(), .settle = std::chrono::seconds(2)},
                           [this](const DropSettings&, std::uint64_t) {
                               before_taking();
@@ -42,6 +58,8 @@ struct DropFixture {
         clock.advance(std::chrono::seconds(2));
         return source.scan();
     }
+    /// What lies in .tpf.
+    std::vector<std::string> own() { return get(posix_file_system().list(drop / ".tpf")); }
     std::size_t in_inbox() { return get(spool->list_inbox()).ids.size(); }
 };
 
@@ -96,6 +114,73 @@ TEST_SUITE("queue/drop_source") {
         const DropScan scan = get(settled_scan());
         REQUIRE(scan.taken.size() == 1);
         CHECK(get(spool->read_inbox(scan.taken[0])).size == 8);
+    }
+
+    TEST_CASE_FIXTURE(DropFixture, "the same length and second, other bytes: another nanosecond tells") {
+        put(drop / "melding.xml", "kryptert");
+        before_taking = [this] { put(drop / "melding.xml", "KRYPTERT"); };
+        CHECK(get(settled_scan()).refused == 1);
+        CHECK(in_inbox() == 0);
+        CHECK(content(drop / "melding.xml") == "KRYPTERT");
+        before_taking = [] {};
+        CHECK(get(settled_scan()).taken.size() == 1);
+    }
+
+    TEST_CASE_FIXTURE(DropFixture, "a file renamed over the one that is read is another, and is not removed with it") {
+        put(drop / "melding.xml", "den ene");
+        put(drop / ".neste", "den andre");
+        hook.on_utc = [this] {
+            std::filesystem::rename(drop / ".neste", drop / "melding.xml");
+            hook.on_utc = [] {};
+        };
+        const DropScan first = get(settled_scan());
+        REQUIRE(first.taken.size() == 1);
+        CHECK(content(spool->folders().inbox_new / first.taken[0].view() / kInnsending) == "den ene");
+        REQUIRE(std::filesystem::exists(drop / "melding.xml"));
+        const DropScan second = get(settled_scan());
+        REQUIRE(second.taken.size() == 1);
+        CHECK(content(spool->folders().inbox_new / second.taken[0].view() / kInnsending) == "den andre");
+    }
+
+    TEST_CASE_FIXTURE(DropFixture, "a file renamed over the one at rest, just before it is taken, settles first") {
+        put(drop / "melding.xml", "den ene");
+        put(drop / ".neste", "den to ");
+        std::filesystem::last_write_time(drop / ".neste", std::filesystem::last_write_time(drop / "melding.xml"));
+        before_taking = [this] { std::filesystem::rename(drop / ".neste", drop / "melding.xml"); };
+        CHECK(get(settled_scan()).refused == 1);
+        CHECK(in_inbox() == 0);
+        before_taking = [] {};
+        CHECK(get(source.scan()).settling == 1);
+        clock.advance(std::chrono::seconds(2));
+        CHECK(get(source.scan()).taken.size() == 1);
+    }
+
+    TEST_CASE_FIXTURE(DropFixture, "what failed and finds its name taken stays in .tpf, and both are handed over") {
+        put(drop / "melding.xml", "den ene");
+        get(source.scan());
+        clock.advance(std::chrono::seconds(2));
+        fs.fail_at(Call::rename, 2, Code::io);  // the way back
+        fs.fail_at(Call::open_read, 1, Code::io);
+        CHECK(get(source.scan()).refused == 1);
+        CHECK(own().size() == 1);
+        put(drop / "melding.xml", "den andre");
+        CHECK(get(settled_scan()).taken.size() == 2);
+        CHECK(own().empty());
+        CHECK(in_inbox() == 2);
+    }
+
+    TEST_CASE_FIXTURE(DropFixture, "a .tpf that is not ours alone ends the scan, and nothing is touched") {
+        put(drop / "melding.xml", "x");
+        std::filesystem::create_directory(folder.path() / "annet");
+        std::filesystem::create_symlink(folder.path() / "annet", drop / ".tpf");
+        CHECK(code_of(source.scan()) == Code::io);
+        std::filesystem::remove(drop / ".tpf");
+        std::filesystem::create_directory(drop / ".tpf");
+        std::filesystem::permissions(drop / ".tpf", std::filesystem::perms::all);
+        CHECK(code_of(source.scan()) == Code::io);
+        CHECK(std::filesystem::exists(drop / "melding.xml"));
+        std::filesystem::remove(drop / ".tpf");
+        CHECK(get(settled_scan()).taken.size() == 1);
     }
 
     TEST_CASE_FIXTURE(DropFixture, "names of unfinished files are passed over") {
@@ -154,7 +239,11 @@ TEST_SUITE("queue/drop_source") {
         clock.advance(std::chrono::seconds(2));
         fs.fail_at(Call::sync_file, 1, Code::io);
         CHECK(code_of(source.scan()) == Code::fsync_failed);
-        CHECK(std::filesystem::exists(drop / "a.xml"));
+        REQUIRE(own().size() == 1);
+        CHECK(content(drop / ".tpf" / own()[0]) == "en");
+        source = make();  // the next start
+        CHECK(get(settled_scan()).taken.size() == 1);
+        CHECK(own().empty());
     }
 
     TEST_CASE_FIXTURE(DropFixture, "a file that cannot be removed is handed over once") {
@@ -194,9 +283,12 @@ TEST_SUITE("queue/drop_source") {
                 }
                 f.fs.crash(loss, n);
                 good(f.spool->sweep_inbox_tmp(f.clock.utc()));
-                const bool still_dropped = std::filesystem::exists(f.drop / "a.xml");
-                CHECK((still_dropped || f.in_inbox() == 1));
-                if (still_dropped) CHECK(content(f.drop / "a.xml") == "kryptert");
+                f.spool = get(Spool::open(f.fs, f.folder.path() / "spool", {}));
+                f.source = f.make();
+                get(f.settled_scan());
+                CHECK((f.in_inbox() == 1 || f.in_inbox() == 2));
+                CHECK_FALSE(std::filesystem::exists(f.drop / "a.xml"));
+                CHECK(f.own().empty());
                 for (const SpoolId& id : get(f.spool->list_inbox()).ids) {
                     CHECK(get(f.spool->read_inbox(id)).kilde.sha256 == digest_of("kryptert"));
                     CHECK(content(f.spool->folders().inbox_new / id.view() / kInnsending) == "kryptert");

@@ -142,6 +142,10 @@ inline std::uint64_t events(Journal& journal, std::optional<AuditKind> kind = st
     return count;
 }
 
+/// A journal beside the spool's folders.
+inline Path journal_in(const Path& folder) {
+    return folder / "journal.db";
+}
 inline std::string content(const Path& path) {
     std::ifstream in(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};

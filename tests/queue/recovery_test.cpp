@@ -6,16 +6,21 @@
 #include "tests/support/fault_fs.h"
 
 namespace tpf::queue::test {
+
+using tpf::test::Call;
+using tpf::test::FaultFs;
+
 namespace {
 
 /// A spool and its journal, with messages brought to a state in the journal while the folders are left as they like.
 struct RecoveryFixture {
     TempFolder folder{"/dev/shm"};
+    FaultFs fs{folder.path()};
     ManualClock clock;
     audit::EventLog log;
-    std::unique_ptr<Spool> spool = get(Spool::open(posix_file_system(), folder.path(), {}));
+    std::unique_ptr<Spool> spool = get(Spool::open(fs, folder.path(), {}));
     const Folders& at = spool->folders();
-    std::unique_ptr<Journal> journal = get(Journal::open(at.journal, log, clock));
+    std::unique_ptr<Journal> journal = get(Journal::open(journal_in(folder.path()), log, clock));
 
     SpoolId in_inbox() { return get(hand_over(*spool, "melding")).id; }
     SpoolId claimed(bool moved = true) {
@@ -167,12 +172,90 @@ TEST_SUITE("queue/recovery") {
         const SpoolId waiting = in_inbox();
         const SpoolId id = committed();
         journal.reset();
-        std::filesystem::remove(at.journal);
-        journal = get(Journal::open(at.journal, log, clock));
+        std::filesystem::remove(journal_in(folder.path()));
+        journal = get(Journal::open(journal_in(folder.path()), log, clock));
         CHECK(code_of(recover(*spool, *journal, clock)) == Code::journal);
         CHECK(there(at.outbox, id));
         CHECK(there(at.work, id));
         CHECK(there(at.inbox_new, waiting));
+    }
+
+    // What another user's folder of mode 000 answers to a rename or a removal; as root nothing is refused for real.
+    TEST_CASE_FIXTURE(RecoveryFixture,
+                      "a claimed entry that cannot be moved stays, the others are settled, and so later") {
+        const SpoolId stuck = claimed(false);
+        const SpoolId other = claimed(false);
+        const SpoolId first = std::min(stuck, other);
+        fs.fail_at(Call::rename, 1, Code::io);
+        const auto report = get(recover(*spool, *journal, clock));
+        CHECK(report.left == 1);
+        CHECK(report.claimed_moves == 1);
+        CHECK(there(at.inbox_new, first));
+        CHECK(state(first) == State::claimed);
+        CHECK(spool->blocked().summary(10).some == std::vector<std::string>{"inbox/new/" + first.str()});
+        CHECK(recovered().claimed_moves == 1);
+        CHECK(spool->blocked().summary(10).count == 0);
+    }
+
+    TEST_CASE_FIXTURE(RecoveryFixture, "a quarantined entry that cannot be moved stops no start") {
+        const SpoolId id = claimed(false);
+        quarantine(id);
+        fs.fail_at(Call::rename, 3, Code::io);  // withdrawing the output, work, then the inbox
+        const auto report = get(recover(*spool, *journal, clock));
+        CHECK(report.left == 1);
+        CHECK(there(at.inbox_new, id));
+        CHECK(recovered().quarantine_moves == 1);
+    }
+
+    TEST_CASE_FIXTURE(RecoveryFixture, "payloads that cannot be removed stop no start, and are told of") {
+        const SpoolId id = claimed();
+        quarantine(id);
+        good(journal->discard(id, AuditEntry(AuditKind::discarded, "kari")));
+        // Deeper than an entry of ours can be: a source made it through a descriptor that it kept.
+        std::filesystem::create_directories(at.work / id.view() / "a" / "b" / "c");
+        CHECK(get(recover(*spool, *journal, clock)).damaged == 0);
+        CHECK(there(at.work, id));
+        CHECK(spool->blocked().summary(10).some == std::vector<std::string>{"work/" + id.str()});
+        std::filesystem::remove_all(at.work / id.view() / "a");
+        get(recover(*spool, *journal, clock));
+        CHECK_FALSE(there(at.work, id));
+        CHECK(spool->blocked().summary(10).count == 0);
+    }
+
+    TEST_CASE_FIXTURE(RecoveryFixture, "nor do half-written hand-overs and answers that cannot be removed") {
+        std::filesystem::create_directories(at.inbox_tmp / "13097248022" / "b" / "c" / "d");
+        std::filesystem::create_directories(at.receipts_new / SpoolId::random().view() / "b" / "c" / "d");
+        const SpoolId id = claimed(false);
+        const auto report = get(recover(*spool, *journal, clock));
+        CHECK(report.left == 1);
+        CHECK(report.claimed_moves == 1);
+        CHECK(there(at.work, id));
+        const auto blocked = spool->blocked().summary(10);
+        CHECK(blocked.count == 2);
+        // The name was a source's choice.
+        CHECK(std::find(blocked.some.begin(), blocked.some.end(), "inbox/tmp/…") != blocked.some.end());
+        for (const std::string& one : blocked.some) CHECK(one.find("13097248022") == std::string::npos);
+    }
+
+    TEST_CASE_FIXTURE(RecoveryFixture,
+                      "an entry under a used id that cannot be read is not taken for the old one's rest") {
+        const SpoolId id = committed();
+        deliver(id);
+        good(journal->payloads_removed(id, entry(AuditKind::removed)));
+        good(spool->remove_payloads(id));
+        const SpoolId other = in_inbox();
+        std::filesystem::rename(at.inbox_new / other.view(), at.inbox_new / id.view());
+        fs.fail_at(Call::list, 9, Code::io);  // the sweep's, the survey's seven, then the entry's own
+        CHECK(get(recover(*spool, *journal, clock)).left == 1);
+        CHECK(fs.fired().find(id.str()) != std::string::npos);
+        CHECK(there(at.inbox_new, id));
+    }
+
+    TEST_CASE_FIXTURE(RecoveryFixture, "a failed sync still stops it") {
+        const SpoolId id = committed(false);
+        fs.fail_at(Call::sync_folder, 1, Code::io);
+        CHECK(code_of(recover(*spool, *journal, clock)) == Code::fsync_failed);
+        static_cast<void>(id);
     }
 
     TEST_CASE_FIXTURE(RecoveryFixture, "names that are no spool id are counted and left") {

@@ -40,11 +40,11 @@ mode_t mode_of(const Path& path) {
 
 TEST_SUITE("queue/spool") {
     TEST_CASE_FIXTURE(SpoolFixture, "folders have the modes of the documentation; opening again changes nothing") {
-        CHECK(mode_of(at.inbox_new) == 02770);
+        CHECK(mode_of(at.inbox_new) == 03770);
         CHECK(mode_of(at.work) == 02700);
         CHECK(mode_of(at.outbox) == 02750);
         CHECK(mode_of(at.quarantine) == 02700);
-        CHECK(mode_of(at.journal.parent_path()) == 0700);
+        CHECK_FALSE(std::filesystem::exists(at.root / "journal"));
         ::chmod(at.outbox.c_str(), 02710);
         get(Spool::open(fs, folder.path(), {}));
         CHECK(mode_of(at.outbox) == 02710);
@@ -241,6 +241,14 @@ TEST_SUITE("queue/spool") {
         good(spool->remove_receipt(id));
         good(spool->remove_receipt(id));
         CHECK(get(forward->to_send()).ids == std::vector{id});
+    }
+
+    TEST_CASE_FIXTURE(SpoolFixture, "what another user left in receipts/tmp stops no forwarder") {
+        std::filesystem::create_directories(at.receipts_tmp / "a" / "b" / "c" / "d");
+        std::filesystem::create_directory(at.receipts_tmp / "b");
+        get(ForwardSpool::open(fs, folder.path()));
+        CHECK(std::filesystem::exists(at.receipts_tmp / "a"));
+        CHECK_FALSE(std::filesystem::exists(at.receipts_tmp / "b"));
     }
 
     TEST_CASE_FIXTURE(SpoolFixture, "a damaged outbox entry is seen by the forwarder") {

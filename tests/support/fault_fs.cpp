@@ -31,6 +31,8 @@ const char* to_string(Call call) noexcept {
             return "sync_file";
         case Call::info:
             return "info";
+        case Call::may_change:
+            return "may_change";
         case Call::make_folder:
             return "make_folder";
         case Call::list:
@@ -407,6 +409,13 @@ Result<FileInfo> FaultFs::info(const Path& path) {
 
 Result<FileInfo> FaultFs::info(const File& file) {
     return real_->info(dynamic_cast<const FaultFile&>(file).real());
+}
+
+Status FaultFs::may_change(const Path& folder) {
+    const std::lock_guard lock(mutex_);
+    TPF_TRY(const Verdict verdict, enter(Call::may_change, folder));
+    static_cast<void>(verdict);
+    return real_->may_change(folder);
 }
 
 Status FaultFs::make_folder(const Path& path, mode_t mode) {

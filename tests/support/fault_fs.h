@@ -34,6 +34,7 @@ enum class Call {
     write,
     sync_file,
     info,
+    may_change,
     make_folder,
     list,
     rename,
@@ -84,6 +85,7 @@ class FaultFs final : public FileSystem {
     Result<std::unique_ptr<File>> create(const Path& path, mode_t mode) override;
     Result<FileInfo> info(const Path& path) override;
     Result<FileInfo> info(const File& file) override;
+    Status may_change(const Path& folder) override;
     Status make_folder(const Path& path, mode_t mode) override;
     Result<std::vector<std::string>> list(const Path& folder) override;
     Status rename(const Path& from, const Path& to) override;

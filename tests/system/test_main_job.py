@@ -105,7 +105,7 @@ class MainJob(Case):
         row = env.until("the drop folder's message", lambda: next(
             (r for r in inst.ask("queue list")["messages"] if r.get("name") == good.header.name and r["state"] == "delivered"), None))
         self.assertEqual((row["source"], row["sender"]), ("oslo", env.SENDER))
-        self.assertEqual(sorted(p.name for p in drop.iterdir()), [])
+        self.assertEqual([p.name for p in drop.rglob("*")], [".tpf"])
         self.assertEqual(inst.kvittering(row["id"], "oslo", "levert")["meldingsId"], good.header.meldings_id)
 
     def test_dropped_file_of_another_sender(self):

@@ -53,6 +53,20 @@ bool utf8_continues(std::uint8_t lead, unsigned at, std::uint8_t next) noexcept 
     return next >= low && next <= high;
 }
 
+bool is_high_surrogate(std::uint32_t unit) noexcept {
+    return unit >= 0xd800 && unit < 0xdc00;
+}
+bool is_low_surrogate(std::uint32_t unit) noexcept {
+    return unit >= 0xdc00 && unit < 0xe000;
+}
+
+void append_utf16le(std::uint32_t unit, std::string& out) {
+    out.push_back(static_cast<char>(unit & 0xff));
+    out.push_back(static_cast<char>(unit >> 8));
+}
+
+}  // namespace
+
 void append_utf8(std::uint32_t c, std::string& out) {
     const auto put = [&out](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };
     if (c < 0x80) {
@@ -71,20 +85,6 @@ void append_utf8(std::uint32_t c, std::string& out) {
         put(0x80 | (c & 0x3f));
     }
 }
-
-bool is_high_surrogate(std::uint32_t unit) noexcept {
-    return unit >= 0xd800 && unit < 0xdc00;
-}
-bool is_low_surrogate(std::uint32_t unit) noexcept {
-    return unit >= 0xdc00 && unit < 0xe000;
-}
-
-void append_utf16le(std::uint32_t unit, std::string& out) {
-    out.push_back(static_cast<char>(unit & 0xff));
-    out.push_back(static_cast<char>(unit >> 8));
-}
-
-}  // namespace
 
 BomInfo detect_bom(std::string_view start) noexcept {
     if (start.starts_with("\xef\xbb\xbf")) return {Encoding::utf8, 3};

@@ -21,6 +21,9 @@ struct BomInfo {
 };
 [[nodiscard]] BomInfo detect_bom(std::string_view start) noexcept;
 
+/// One character, as UTF-8 (RFC 3629). Precondition: a code point, no surrogate.
+void append_utf8(std::uint32_t code_point, std::string& out);
+
 /// Not thread-safe.
 class Transcoder {
   public:

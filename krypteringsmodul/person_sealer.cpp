@@ -3,9 +3,12 @@
 #include "base/base64_stream.h"
 #include "crypto/content_cipher.h"
 #include "pseudonym/formats_schema.h"
+#include "pseudonym/xml_text.h"
 
 namespace tpf::krypteringsmodul {
 namespace {
+
+using pseudonym::append_element;
 
 void append_base64(ByteView bytes, std::string& out) {
     const std::size_t at = out.size();

@@ -22,10 +22,4 @@ struct SealedText {
 /// For content sealed with AES-256-GCM under the key of that id.
 [[nodiscard]] SealedText sealed_text(crypto::KeyTransport transport, const KeyId& key);
 
-/// Text as it stands between tags: & < > escaped.
-void append_escaped(std::string_view text, std::string& out);
-
-/// "<name>value</name>", the value escaped.
-void append_element(std::string_view name, std::string_view value, std::string& out);
-
 }  // namespace tpf::krypteringsmodul

@@ -2,9 +2,12 @@
 
 #include "krypteringsmodul/sender_error.h"
 #include "pseudonym/formats_schema.h"
+#include "pseudonym/xml_text.h"
 
 namespace tpf::krypteringsmodul {
 namespace {
+
+using pseudonym::append_element;
 
 constexpr std::size_t kFlushBytes = 256 * 1024;
 

@@ -2,30 +2,14 @@
 
 #include <algorithm>
 
+#include "pseudonym/xml_text.h"
+
 namespace tpf::pseudonym {
 namespace {
 
 constexpr std::size_t kFlushBytes = 256 * 1024;
 constexpr std::size_t kMaxNumberCharacters = 32;
 constexpr std::size_t kMinSealedBytes = 28;  // 12 of IV, 16 of tag
-
-void append_escaped(std::string_view value, std::string& out) {
-    for (const char c : value) {
-        switch (c) {
-            case '<':
-                out += "&lt;";
-                break;
-            case '>':
-                out += "&gt;";
-                break;
-            case '&':
-                out += "&amp;";
-                break;
-            default:
-                out += c;
-        }
-    }
-}
 
 void append_declaration(std::string_view prefix, std::string_view uri, std::string& out) {
     out += prefix.empty() ? " xmlns" : " xmlns:";

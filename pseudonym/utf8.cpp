@@ -101,25 +101,6 @@ bool is_xml_char(std::uint32_t c) noexcept {
            (c >= 0x10000 && c <= 0x10ffff);
 }
 
-void append_utf8(std::uint32_t c, std::string& out) {
-    const auto put = [&out](std::uint32_t byte) { out += static_cast<char>(byte); };
-    if (c < 0x80) {
-        put(c);
-    } else if (c < 0x800) {
-        put(0xc0 | c >> 6);
-        put(0x80 | (c & 0x3f));
-    } else if (c < 0x10000) {
-        put(0xe0 | c >> 12);
-        put(0x80 | (c >> 6 & 0x3f));
-        put(0x80 | (c & 0x3f));
-    } else {
-        put(0xf0 | c >> 18);
-        put(0x80 | (c >> 12 & 0x3f));
-        put(0x80 | (c >> 6 & 0x3f));
-        put(0x80 | (c & 0x3f));
-    }
-}
-
 std::size_t plain_prefix(std::string_view text) noexcept {
     std::size_t at = 0;
 #if defined(__x86_64__)

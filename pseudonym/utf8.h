@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 namespace tpf::pseudonym {
@@ -19,7 +18,6 @@ struct Utf8Char {
 [[nodiscard]] Utf8Char decode_utf8(std::string_view bytes) noexcept;
 /// XML 1.0 production [2] Char.
 [[nodiscard]] bool is_xml_char(std::uint32_t code_point) noexcept;
-void append_utf8(std::uint32_t code_point, std::string& out);
 /// Length of the longest start of `text` that is made of plain characters: those of ASCII that XML allows and that mean
 /// themselves in character data (none is `<`, `&` or `]`), and U+00C0 to U+00FF, where the Norwegian letters are.
 [[nodiscard]] std::size_t plain_prefix(std::string_view text) noexcept;

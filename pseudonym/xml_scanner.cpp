@@ -5,6 +5,7 @@
 #include <deque>
 #include <utility>
 
+#include "base/transcode.h"
 #include "crypto/secret.h"
 #include "pseudonym/utf8.h"
 

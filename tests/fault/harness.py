@@ -73,6 +73,7 @@ class Stage(env.Installation):
         self.faults = ()     # of the register
         self.started = dict.fromkeys(self.PROGRAMS, 0)
         self.running = {}
+        self.drop_folder = self.folder / "drop"
         self.ports.setdefault("IPLOS", env.free_port())
         self.write_config()
         (self.folder / "load").mkdir()
@@ -141,16 +142,22 @@ class Stage(env.Installation):
         return done.returncode == 0
 
     def drop(self, message):
-        """Into the drop folder; acknowledged when it is gone from there."""
-        target = self.folder / "drop" / f"{message.meldings_id}.xml"
+        """Into the drop folder, as a sender does that may lose power too; acknowledged when it is gone from there."""
+        target = self.drop_folder / f"{message.meldings_id}.xml"
         part = target.with_suffix(".part")
         message.attempts += 1
-        part.write_bytes(message.data)
+        with open(part, "wb") as file:
+            file.write(message.data)
+            file.flush()
+            os.fsync(file.fileno())
         part.rename(target)
+        folder = os.open(self.drop_folder, os.O_RDONLY | os.O_DIRECTORY)
+        os.fsync(folder)
+        os.close(folder)
 
     def dropped(self, message):
         """Taken: gone from under its name, and nothing lies in the folder that the core moves files to before it reads them."""
-        drop = self.folder / "drop"
+        drop = self.drop_folder
         if not message.acknowledged and not (drop / f"{message.meldings_id}.xml").exists():
             own = drop / ".tpf"
             if not own.exists() or not os.listdir(own):

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Breaks the code on purpose, one small edit at a time, and demands that the test which should notice goes red.
 
-  mutations.py [--list] [NAME…]
+  mutations.py [--list] [--by TEST] [NAME…]
 
 Each edit must match its file exactly once, else the run fails: code that moved takes its mutation along. It is made in a
-copy of the sources under build/mutations, built there (ccache finds what did not change), and the test is run from that
-copy. Every test is run on the unchanged copy first, and must be green."""
+copy of the sources under build/mutations, built there (ccache finds what did not change), and the tests that must notice it
+are run from that copy. Every test is run on the unchanged copy first, and must be green."""
 
 import argparse
 import os
@@ -18,11 +18,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build/mutations"
-PROGRAMS = ("tpfd", "tpfctl", "tpf-forward", "tpf-krypt", "tpf-register", "tpf-generate", "tpf-inject")
+PROGRAMS = ("tpfd", "tpfctl", "tpf-forward", "tpf-krypt", "tpf-register", "tpf-generate", "tpf-inject", "tpf-uml-preload")
 
 # {what it is called: (script, arguments)}
 TESTS = {
     "order of syncs": ("fault/order.py", ()),
+    "power loss": ("fault/powerloss.py", ("--recordings", "ext4-kept", "xfs-removed", "--messages", "8", "--points", "120", "--rest", "20",
+                                          "--most-bad", "2")),
     "a call fails while a receipt is carried out": ("fault/syscalls.py", (
         "--scenario", "way", "--victim", "core", "--only", "EIO@renameat2 spool/outbox/ID>spool/work/ID.ut")),
     "killed between journal and folder": ("fault/syscalls.py", (
@@ -41,18 +43,28 @@ class Mutation:
     new: str
     test: str
     sign: str  # what the red test says
+    cut: str = ""  # what the power-loss test says, where it must go red too
+
+    def proofs(self):
+        return [(self.test, self.sign)] + ([("power loss", self.cut)] if self.cut else [])
 
 
 MUTATIONS = (
     Mutation("fsync of files dropped", "base/fs.cpp", "if (::fsync(fd_.get()) != 0)", "if (fd_.get() < 0)",
-             "order of syncs", "is renamed into place and not synced"),
+             "order of syncs", "is renamed into place and not synced", "LOST"),
     Mutation("fsync of folders dropped", "base/fs.cpp", "if (::fsync(fd.get()) != 0)", "if (fd.get() < 0)",
-             "order of syncs", "is not synced after"),
+             "order of syncs", "is not synced after", "LOST"),
     Mutation("acknowledged before the inbox is synced", "queue/spool_writers.cpp",
              "    TPF_TRY(spool_->group_sync_.sync(folders.inbox_new));\n", "",
              "order of syncs", "is acknowledged before"),
+    Mutation("acknowledged, then the inbox is synced", "queue/spool_writers.cpp",
+             "    TPF_TRY(spool_->group_sync_.sync(folders.inbox_new));\n",
+             "    std::thread([spool = spool_] { static_cast<void>(spool->group_sync_.sync(spool->folders().inbox_new)); }).detach();\n",
+             "order of syncs", "is acknowledged before", "LOST"),
     Mutation("journal's synchronous mode NORMAL", "base/sqlite.cpp", "PRAGMA synchronous=FULL;", "PRAGMA synchronous=NORMAL;",
-             "order of syncs", "before the journal's commit is synced"),
+             "order of syncs", "before the journal's commit is synced", "is not in the journal"),
+    Mutation("journal's synchronous mode OFF", "base/sqlite.cpp", "PRAGMA synchronous=FULL;", "PRAGMA synchronous=OFF;",
+             "order of syncs", "before the journal's commit is synced", "is not in the journal"),
     Mutation("output committed before its folder is synced", "queue/spool_writers.cpp",
              "    TPF_TRY(spool_->group_sync_.sync(spool_->folders().work));\n", "",
              "order of syncs", "is not synced before its commit"),
@@ -118,32 +130,38 @@ def mutated(mutation):
     return path, text, text.replace(mutation.old, mutation.new)
 
 
-def judge(mutation):
-    """"" when the test went red as it should; else what is wrong."""
-    log = WORK / (mutation.name.replace(" ", "-").replace("'", "") + ".log")
-    log.unlink(missing_ok=True)
+def judge(mutation, chosen):
+    """What is wrong, a text for each test that did not go red as it should."""
     path, text, edited = mutated(mutation)
     path.write_text(edited)
     try:
-        if not build(log):
-            return f"does not build, see {log}"
-        if not red(mutation.test, log):
-            return "the test stayed green"
-        said = [line.strip() for line in log.read_text(errors="replace").splitlines() if mutation.sign in line]
-        if not said:
-            return f"the test went red for another reason, see {log}"
-        print(f"RED as it must: {mutation.name}\n    by: {mutation.test}\n    how: {said[0][:180]}", flush=True)
-        return ""
+        return [f"{test}: {wrong}" for test, sign in mutation.proofs() if test in chosen and (wrong := judge_by(mutation, test, sign))]
     finally:
         path.write_text(text)
+
+
+def judge_by(mutation, test, sign):
+    log = WORK / (f"{mutation.name} by {test}".replace(" ", "-").replace("'", "") + ".log")
+    log.unlink(missing_ok=True)
+    if not build(log):
+        return f"does not build, see {log}"
+    if not red(test, log):
+        return "stayed green"
+    said = [line.strip() for line in log.read_text(errors="replace").splitlines() if sign in line]
+    if not said:
+        return f"went red for another reason, see {log}"
+    print(f"RED as it must: {mutation.name}\n    by: {test}\n    how: {said[0][:180]}", flush=True)
+    return ""
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("names", nargs="*", metavar="NAME", help="a part of a mutation's name")
+    parser.add_argument("--by", default="", help="only this test, by a part of its name")
     options = parser.parse_args()
-    chosen = [m for m in MUTATIONS if not options.names or any(n in m.name for n in options.names)]
+    chosen = [m for m in MUTATIONS if (not options.names or any(n in m.name for n in options.names))
+              and any(options.by in test for test, _ in m.proofs())]
     if options.list:
         print("\n".join(f"{m.name}  ({m.file}; {m.test})" for m in chosen))
         return 0
@@ -156,15 +174,16 @@ def main():
     log.unlink(missing_ok=True)
     if not build(log):
         raise SystemExit(f"error: the unchanged sources do not build, see {log}")
-    for test in dict.fromkeys(m.test for m in chosen):
+    tests = [t for t in dict.fromkeys(test for m in chosen for test, _ in m.proofs()) if not options.by or options.by in t]
+    for test in tests:
         if red(test, log):
             raise SystemExit(f"error: \"{test}\" is red without any mutation, see {log}")
         print(f"green unchanged: {test}", flush=True)
     bad = []
     for mutation in chosen:
-        if wrong := judge(mutation):
+        if wrong := judge(mutation, tests):
             bad.append(mutation.name)
-            print(f"FAILED {mutation.name}: {wrong}", flush=True)
+            print("".join(f"FAILED {mutation.name}: {text}\n" for text in wrong), end="", flush=True)
     print(f"mutations: {len(chosen)}, {len(chosen) - len(bad)} went red as they must, {len(bad)} did not, {time.monotonic() - began:.0f} s")
     return 1 if bad else 0
 

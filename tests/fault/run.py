@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """The fault tests, one part after another: run.py [--bin DIR] [--long] [--kills N] [--minutes M] [--seed S] [PART…]
 
-Parts: syscalls, order, kills, network; all unless named. Short form (script/test): every point, about a minute of kills.
---long (script/soak faults): every action at every point, 10,000 kills. Keeps failed installations in TPF_FAULT_KEEP."""
+Parts: syscalls, order, kills, network, powerloss; all unless named. Short form (script/test): every call, about a minute of
+kills, 220 power cuts. --long (script/soak faults): every action at every call, 10,000 kills, a power cut at every flush. Keeps failed installations in TPF_FAULT_KEEP."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-PARTS = ("order", "network", "kills", "syscalls")
+PARTS = ("order", "network", "kills", "powerloss", "syscalls")
 
 
 def main():
@@ -31,7 +31,7 @@ def main():
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     kills = options.kills or (10_000 if options.long else 300)
     arguments = {
-        "order": [], "network": [], "syscalls": ["--all"] if options.long else [],
+        "order": [], "network": [], "powerloss": ["--seed", options.seed, *(["--long"] if options.long else [])], "syscalls": ["--all"] if options.long else [],
         "kills": ["--kills", kills, "--seed", options.seed, "--round", options.round, "--jobs", 4,
                   "--minutes", options.minutes or (0 if options.long else 1)]}
     failed = []

@@ -47,7 +47,7 @@ void process_in_slices(Botan::Cipher_Mode& mode, std::uint8_t* bytes, std::size_
 }
 
 auto decryption_failure() {
-    return fail(Code::decryption, "the content could not be decrypted");
+    return fail(Code::decryption);
 }
 auto too_long() {
     return fail(Code::gcm_limit, "more content than one key may seal");

@@ -226,7 +226,7 @@ void Coordinator::submit_message(const SpoolId& id, std::uint64_t size) {
         }
     }
     const bool large = size >= core_.config.reloadable.workers.large_message_bytes;
-    pool_.submit(large ? WorkerPool::Size::large : WorkerPool::Size::small, [this, id] { work_on(id); });
+    hand_out(large ? WorkerPool::Size::large : WorkerPool::Size::small, [this, id] { work_on(id); });
 }
 
 void Coordinator::work_on(const SpoolId& id) {
@@ -268,7 +268,7 @@ void Coordinator::take_receipts() {
             if (waits != receipts_later_.end() && waits->second > core_.clock.steady()) continue;
             if (!receipts_in_flight_.insert(id).second) continue;
         }
-        pool_.submit(WorkerPool::Size::small, [this, id] {
+        hand_out(WorkerPool::Size::small, [this, id] {
             const auto processed = caught([&] { return receipts_.process(id); });
             report(processed);
             {
@@ -294,7 +294,7 @@ void Coordinator::housekeeping() {
         answers_wanted_ = false;
         answers_retry_.reset();
         answers_in_flight_ = true;
-        pool_.submit(WorkerPool::Size::small, [this] {
+        hand_out(WorkerPool::Size::small, [this] {
             const auto written = receipts_.write_answers(kBatch);
             if (!written) report(fail(written.error()));
             {
@@ -309,7 +309,7 @@ void Coordinator::housekeeping() {
     if (!removal_in_flight_ && core_.clock.steady() >= removal_next_) {
         removal_in_flight_ = true;
         removal_next_ = core_.clock.steady() + kRemovalEvery;
-        pool_.submit(WorkerPool::Size::small, [this] {
+        hand_out(WorkerPool::Size::small, [this] {
             const auto removed = receipts_.remove_expired(kBatch);
             if (!removed) report(fail(removed.error()));
             const std::lock_guard inner(mutex_);
@@ -319,7 +319,18 @@ void Coordinator::housekeeping() {
     }
 }
 
+/// Each piece of work is watched for signs of life.
+void Coordinator::hand_out(WorkerPool::Size size, WorkerPool::Job job) {
+    pool_.submit(size, [this, job = std::move(job)] {
+        const Lifecycle::Work work(core_.lifecycle);
+        job();
+    });
+}
+
+/// Every loop comes by here: what the watchdog is told is that this one turns, and that the threads get on.
 void Coordinator::wait(std::chrono::milliseconds most) {
+    watchdog_.alive(core_.lifecycle.silence(pool_.busy() > 0));
+    most = watchdog_.at_most(most);
     pollfd fds[] = {{wake_fd_, POLLIN, 0}, {signal_fd_, POLLIN, 0}, {inotify_.get(), POLLIN, 0}};
     const int ready = ::poll(fds, 3, static_cast<int>(most.count()));
     {

@@ -8,6 +8,7 @@
 #include "base/unique_fd.h"
 #include "daemon/pipeline.h"
 #include "daemon/receipts.h"
+#include "daemon/watchdog.h"
 #include "daemon/worker_pool.h"
 #include "queue/drop_source.h"
 
@@ -42,6 +43,7 @@ class Coordinator {
     void housekeeping();
     void submit_message(const SpoolId& id, std::uint64_t size);
     void work_on(const SpoolId& id);
+    void hand_out(WorkerPool::Size size, WorkerPool::Job job);
     void wait(std::chrono::milliseconds most);
     void read_signals();
     [[nodiscard]] bool idle() const;
@@ -78,6 +80,7 @@ class Coordinator {
     std::chrono::steady_clock::time_point removal_next_{};
     unsigned signals_ = 0;
     std::chrono::steady_clock::time_point stop_by_{};
+    Watchdog watchdog_;
     WorkerPool pool_;  // last: its threads end before the rest goes
 };
 

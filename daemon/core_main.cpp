@@ -98,7 +98,7 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
         notify_systemd("READY=1");
         log::info("ready", {{"stage", "start"}, {"installation", config.fixed.installation.name}});
         nothing_left = coordinator.run(options.drain ? Coordinator::Mode::drain : Coordinator::Mode::serve);
-        notify_systemd("STOPPING=1");
+        lifecycle.request_stop();
     }
     if (const auto fatal = lifecycle.fatal_error()) return fail(*fatal);
     TPF_TRY(journal->record(AuditEntry(AuditKind::stop, kServiceActor)));

@@ -1,10 +1,12 @@
 // tpf-forward: from the outbox to the registers. Has the network, holds no key but its TLS client key.
 
 #include <CLI/CLI.hpp>
+#include <utility>
 
 #include "base/log.h"
 #include "daemon/forward_outbox.h"
 #include "daemon/process.h"
+#include "daemon/watchdog.h"
 #include "forward/dispatcher.h"
 #include "forward/endpoint.h"
 #include "queue/folder_lock.h"
@@ -62,30 +64,17 @@ Result<Routes> make_routes(const conf::Reloadable& settings) {
     return routes;
 }
 
-forward::DispatcherSettings dispatcher_settings(const conf::Config& config, bool drain) {
+forward::DispatcherSettings dispatcher_settings(const conf::Config& config, bool drain, const Watchdog& watchdog) {
     const auto& settings = config.reloadable.forward;
     forward::DispatcherSettings out;
     out.limits.overall = config.fixed.forward.connections;
     out.limits.backoff = {settings.backoff_first_seconds, settings.backoff_max_seconds};
     out.drain = drain;
+    out.longest_wait = watchdog.at_most(out.longest_wait);
     out.poll = settings.poll_seconds;
     out.alarm_after = settings.alarm_after_seconds;
     return out;
 }
-
-/// Tells systemd's watchdog that the loop turns, once a second at most.
-class Heartbeat {
-  public:
-    void operator()() {
-        const auto now = system_clock().steady();
-        if (now < next_) return;
-        next_ = now + std::chrono::seconds(1);
-        notify_systemd("WATCHDOG=1");
-    }
-
-  private:
-    std::chrono::steady_clock::time_point next_;
-};
 
 void log_report(const forward::Dispatcher::Report& report) {
     if (report.remaining == 0) return log::info("all is answered", {{"stage", "drain"}});
@@ -102,12 +91,18 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     TPF_TRY(const auto lock, queue::FolderLock::take(queue::Folders(config.fixed.paths.spool).forward_lock));
     TPF_TRY(auto spool, queue::ForwardSpool::open(fs, config.fixed.paths.spool));
     SpoolOutbox outbox(*spool, fs);
-    forward::Dispatcher dispatcher(dispatcher_settings(config, options.drain), std::move(routes), outbox,
+    Watchdog watchdog;
+    forward::Dispatcher dispatcher(dispatcher_settings(config, options.drain, watchdog), std::move(routes), outbox,
                                    system_clock(), forward::random_draw());
     notify_systemd("READY=1");
     log::info("ready", {{"stage", "start"}, {"installation", config.fixed.installation.name}});
-    TPF_TRY(const auto report, dispatcher.run(Heartbeat(), signal_fd));
-    notify_systemd("STOPPING=1");
+    bool stopping = false;
+    const auto heartbeat = [&] {
+        if (!std::exchange(stopping, dispatcher.stopping()) && stopping) notify_systemd("STOPPING=1");
+        watchdog.alive(dispatcher.silence());
+    };
+    TPF_TRY(const auto report, dispatcher.run(heartbeat, signal_fd));
+    if (!stopping) notify_systemd("STOPPING=1");
     if (options.drain) log_report(report);
     log::info("stopped", {{"stage", "stop"}});
     return report.remaining == 0;

@@ -2,11 +2,46 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/log.h"
+#include "daemon/process.h"
 
 namespace tpf::daemon {
+namespace {
+
+/// Where the running thread's piece of work keeps its last sign of life.
+thread_local std::atomic<std::chrono::steady_clock::time_point>* last_sign = nullptr;
+
+}  // namespace
+
+Lifecycle::Work::Work(Lifecycle& lifecycle) : lifecycle_(lifecycle), sign_(std::make_unique<Sign>()) {
+    sign_->last = std::chrono::steady_clock::now();
+    last_sign = &sign_->last;
+    const std::lock_guard lock(lifecycle_.work_mutex_);
+    lifecycle_.working_.insert(sign_.get());
+}
+
+Lifecycle::Work::~Work() {
+    last_sign = nullptr;
+    const std::lock_guard lock(lifecycle_.work_mutex_);
+    lifecycle_.working_.erase(sign_.get());
+    lifecycle_.last_work_ = std::chrono::steady_clock::now();
+}
+
+void Lifecycle::progress() noexcept {
+    if (last_sign != nullptr) *last_sign = std::chrono::steady_clock::now();
+}
+
+Lifecycle::Duration Lifecycle::silence(bool waits) const {
+    const std::lock_guard lock(work_mutex_);
+    const Time now = std::chrono::steady_clock::now();
+    Duration longest{};
+    for (const Sign* sign : working_) longest = std::max(longest, now - sign->last.load());
+    if (working_.empty() && waits) longest = now - last_work_;
+    return longest;
+}
 
 void Lifecycle::wake() noexcept {
     const std::uint64_t one = 1;
@@ -15,7 +50,7 @@ void Lifecycle::wake() noexcept {
 }
 
 void Lifecycle::request_stop() noexcept {
-    stopping_ = true;
+    if (!stopping_.exchange(true)) notify_systemd("STOPPING=1");
     wake();
 }
 

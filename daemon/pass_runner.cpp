@@ -86,6 +86,7 @@ class Feeding {
     /// An error ends the reading.
     [[nodiscard]] Status take(ByteView block) {
         if (lifecycle_.cut()) return fail(Code::unavailable, "the service is stopping");
+        Lifecycle::progress();
         run_.input_bytes += block.size();
         if (!fault_) {
             Status fed = pass_.feed(block);

@@ -194,6 +194,7 @@ Result<bool> Pipeline::answer_known_bytes(const MessageRow& row, const pseudonym
     while (true) {
         TPF_TRY(const std::size_t size, file.read(block));
         if (size == 0) break;
+        Lifecycle::progress();
         digest.update(ByteView(block.data(), size));
     }
     const std::string sha256 = hex(digest.finish());

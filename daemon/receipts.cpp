@@ -199,6 +199,7 @@ Result<std::size_t> Receipts::remove_expired(std::size_t limit) {
     const UtcTime before = core_.clock.utc() - core_.config.reloadable.retention.delivered_days;
     TPF_TRY(const auto ids, core_.journal.removable(before, limit));
     for (const SpoolId& id : ids) {
+        Lifecycle::progress();
         const auto held = core_.locks.hold(id);
         // The answer's own worker may have been here since the question.
         TPF_TRY(const auto row, core_.journal.find(id));
@@ -232,6 +233,7 @@ Result<Receipts::Answers> Receipts::write_answers(std::size_t at_once) {
     while (true) {
         TPF_TRY(auto rows, core_.journal.answers_due(at_once, last ? &*last : nullptr));
         for (const MessageRow& row : rows) {
+            Lifecycle::progress();
             const Status written = write_answer(row);
             if (written) {
                 ++answers.written;

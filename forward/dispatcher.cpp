@@ -12,7 +12,6 @@
 namespace tpf::forward {
 namespace {
 
-constexpr std::chrono::seconds kLongestWait{5};
 constexpr std::chrono::seconds kHealthEvery{1};
 
 std::map<RegisterName, unsigned> connections_of(const std::map<RegisterName, Dispatcher::Route>& routes) {
@@ -69,13 +68,19 @@ Result<Dispatcher::Report> Dispatcher::run(const std::function<void()>& heartbea
     }
     TPF_TRY(sweep());
     for (;;) {
-        heartbeat();
         TPF_TRY(turn());
+        heartbeat();
         if (finished()) break;
         wait();
     }
     TPF_TRY(tell_health(true));
     return report();
+}
+
+std::chrono::milliseconds Dispatcher::silence() const {
+    std::chrono::milliseconds longest{0};
+    for (const auto& [name, standing] : registers_) longest = std::max(longest, standing.route.poster->silence());
+    return longest;
 }
 
 Status Dispatcher::turn() {
@@ -121,7 +126,7 @@ void Dispatcher::wait() const {
 
 std::chrono::milliseconds Dispatcher::patience() const {
     const Time now = clock_->steady();
-    Time until = now + kLongestWait;
+    Time until = now + settings_.longest_wait;
     if (!settings_.drain) until = std::min(until, next_sweep_);
     if (stop_by_ && !cut_) until = std::min(until, *stop_by_);
     if (!stop_by_) {

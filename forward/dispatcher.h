@@ -32,7 +32,8 @@ struct DispatcherSettings {
     /// this run after Schedule::kAwayAfter failures in a row, with the back-off between them; what waits for it then
     /// stays where it is, untried.
     bool drain = false;
-    std::chrono::milliseconds poll{30'000};  ///< how often the outbox is listed, whatever inotify said
+    std::chrono::milliseconds longest_wait{5'000};  ///< between two turns, and so between two heartbeats
+    std::chrono::milliseconds poll{30'000};         ///< how often the outbox is listed, whatever inotify said
     std::chrono::milliseconds alarm_after{
         3'600'000};                                ///< a register in trouble for so long is logged as an error, once
     std::chrono::milliseconds stop_grace{20'000};  ///< how long what is under way may go on after stop()
@@ -54,13 +55,18 @@ class Dispatcher {
         std::vector<RegisterName> away;  ///< registers whose last attempt failed
     };
     /// Until stop(), or when draining until there is nothing left to do. An error (always Disposition::stop) ends it at
-    /// once; what was under way is cut. `heartbeat` is called at every turn, at least every few seconds. `signal_fd`: a
-    /// signalfd(2), not blocking, each signal from which is a stop(); -1: none. Once only.
+    /// once; what was under way is cut. `heartbeat` is called after every turn, at least every `longest_wait`.
+    /// `signal_fd`: a signalfd(2), not blocking, each signal from which is a stop(); -1: none. Once only.
     [[nodiscard]] Result<Report> run(const std::function<void()>& heartbeat, int signal_fd = -1);
 
     /// First call: nothing new is started, and what is under way is cut after `stop_grace`. Second call: cut now.
     /// Thread-safe; may be called from a signal handler.
     void stop() noexcept { completions_->request_stop(); }
+
+    /// For `heartbeat`: it was told to stop.
+    [[nodiscard]] bool stopping() const noexcept { return stop_by_.has_value(); }
+    /// For `heartbeat`: for how long a register's transport has not got on (Poster::silence()), the longest.
+    [[nodiscard]] std::chrono::milliseconds silence() const;
 
   private:
     using Time = Schedule::Time;

@@ -9,6 +9,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include <atomic>
 #include <set>
 #include <thread>
 #include <vector>
@@ -242,6 +243,15 @@ class Endpoint final : public Poster {
         });
     }
 
+    std::chrono::milliseconds silence() override {
+        const auto now = std::chrono::steady_clock::now();
+        if (!asked_.exchange(true)) {
+            asked_at_ = now;
+            asio::post(io_, [this] { asked_ = false; });
+        }
+        return std::chrono::duration_cast<std::chrono::milliseconds>(now - asked_at_);
+    }
+
     void cut() override {
         asio::post(io_, [this] {
             cut_ = true;
@@ -283,6 +293,8 @@ class Endpoint final : public Poster {
 
     EndpointSettings settings_;
     const Clock* clock_;
+    std::atomic<bool> asked_{false};  // to take a turn, by silence()
+    std::chrono::steady_clock::time_point asked_at_{};
     asio::io_context io_{1};
     asio::ssl::context context_;
     bool cut_ = false;

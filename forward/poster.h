@@ -51,6 +51,9 @@ class Poster {
     virtual void post(Post message, Done done) = 0;
     /// Ends all that is under way (Outcome::Kind::cut), closes every connection. Thread-safe.
     virtual void cut() = 0;
+    /// For how long this transport's own thread, asked to take a turn, has not taken it; zero while it does, or where
+    /// there is none. While it does, the deadline of each step ends what hangs. Asked from one thread.
+    [[nodiscard]] virtual std::chrono::milliseconds silence() { return std::chrono::milliseconds(0); }
 };
 
 }  // namespace tpf::forward

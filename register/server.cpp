@@ -76,8 +76,12 @@ struct Shared {
     FaultPlan& faults;
     net::ssl::context tls;
     std::atomic<unsigned> connections{0};
-    std::atomic<unsigned> requests{0};    // with a head that was read and an answer that was not yet written
-    std::atomic<unsigned> deliveries{0};  // with a body being received
+    std::atomic<unsigned> requests{0};     // with a head that was read and an answer that was not yet written
+    std::atomic<unsigned> deliveries{0};   // with a body being received
+    std::atomic<std::uint64_t> served{0};  // all since the start, whatever they were answered
+    std::atomic<std::uint64_t> accepted{0};
+    std::atomic<std::uint64_t> refused{0};
+    std::atomic<std::uint64_t> repeated{0};
     std::atomic<bool> stopping{false};
     std::mutex mutex;
     std::optional<Error> fatal;
@@ -154,6 +158,12 @@ Answer spoiled(Answer answer, const Decision& decision, const IntakeSettings& in
     if (fault == Fault::wrong_signature) receipt.signature = base64(intake.receipt_key.sign("something else"));
     answer.body = to_json(receipt);
     return answer;
+}
+
+void count_decision(Shared& shared, const Decision& decision) {
+    if (decision.kind == Decision::Kind::received) ++shared.accepted;
+    if (decision.kind == Decision::Kind::refused) ++shared.refused;
+    if (decision.kind == Decision::Kind::repeated) ++shared.repeated;
 }
 
 void log_decision(const Delivery& delivery, const Decision& decision) {
@@ -239,6 +249,7 @@ net::awaitable<bool> Session::exchange() {
     co_await http::async_read_header(stream_, buffer_, parser, net::redirect_error(net::use_awaitable, error));
     if (error) co_return co_await answer_head_error(error);
     request_.emplace(shared_.requests);
+    ++shared_.served;
     Judged judged = judge(head_of(parser), shared_.settings.rules);
     if (!judged.delivery) {
         log::warning("request refused", {{"status", std::uint64_t{judged.answer.status}}});
@@ -292,6 +303,7 @@ net::awaitable<Received> Session::receive(Parser& parser, const Delivery& delive
     if (!complete.value()) co_return Received{};
     const auto decision = intake.value()->finish();
     if (!decision) co_return Received{local_trouble(decision.error()), {}};
+    count_decision(shared_, decision.value());
     log_decision(delivery, decision.value());
     co_return Received{{}, decision.value()};
 }
@@ -415,7 +427,7 @@ net::awaitable<void> accept_all(Shared& shared, tcp::acceptor& acceptor) {
 net::awaitable<void> stop_on_signal(Shared& shared, net::signal_set& signals, tcp::acceptor& acceptor) {
     error_code error;
     co_await signals.async_wait(net::redirect_error(net::use_awaitable, error));
-    log::info("stopping", {{"requests", std::uint64_t{shared.requests}}});
+    log::info("stopping", {{"under_way", std::uint64_t{shared.requests}}});
     shared.stopping = true;
     acceptor.close(error);
     net::steady_timer timer(acceptor.get_executor());
@@ -424,7 +436,9 @@ net::awaitable<void> stop_on_signal(Shared& shared, net::signal_set& signals, tc
         timer.expires_after(kDrainPause);
         co_await timer.async_wait(net::redirect_error(net::use_awaitable, error));
     }
-    if (shared.requests > 0) log::warning("requests under way are cut", {{"requests", std::uint64_t{shared.requests}}});
+    if (const std::uint64_t left = shared.requests; left > 0) {
+        log::warning("requests under way are cut", {{"under_way", left}});
+    }
     shared.io.stop();
 }
 
@@ -460,7 +474,10 @@ Status serve(const ServerSettings& settings, const IntakeSettings& intake, Fault
     if (!faults.empty()) log::warning("this register makes faults on purpose");
     run_threads(shared.io, settings.threads);
     if (shared.fatal) return fail(*shared.fatal);
-    log::info("stopped");
+    log::info("stopped", {{"requests", shared.served.load()},
+                          {"accepted", shared.accepted.load()},
+                          {"refused", shared.refused.load()},
+                          {"repeated", shared.repeated.load()}});
     return ok();
 }
 

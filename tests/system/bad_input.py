@@ -132,6 +132,10 @@ def cases():
         "DOCTYPE with an entity": (outer(s.swap("<i:Innsending", '<!DOCTYPE x [<!ENTITY a "b">]><i:Innsending')), "IKKE_TILLATT"),
         "entity of its own": (outer(s.swap("<i:Register>", "<i:Register>&a;")), "IKKE_XML"),
         "RetrievalMethod": (outer(s.pattern("<xenc:EncryptedKey>.*?</xenc:EncryptedKey>", '<ds:RetrievalMethod URI="#k"/>')), "IKKE_TILLATT"),
+        "EncryptedKey as a sibling": (outer(lambda d: re.sub(rb"(?s)<ds:KeyInfo [^>]*>(<xenc:EncryptedKey>.*?</xenc:EncryptedKey>)</ds:KeyInfo>",
+                                                            rb"\1", d, count=1)), "IKKE_TILLATT"),
+        "AgreementMethod": (outer(s.pattern("<xenc:EncryptedKey>.*?</xenc:EncryptedKey>", f'<xenc:AgreementMethod Algorithm="{s.XENC}dh"/>')),
+                            "IKKE_TILLATT"),
         # --- keys and algorithms ---
         "unknown key id": (seal(key_id="TPF-1999"), "UKJENT_NOKKEL"),
         "a register's key id": (seal(key_id="IPLOS-2026"), "UKJENT_NOKKEL"),
@@ -188,6 +192,14 @@ def cases():
         "number in a period": (layer(lambda d: re.sub(rb"<i:Fra>.*?<", b"<i:Fra>" + _number(d) + b"<", d)), "FELTFORM"),
         "number as a person's key name": (lambda g: g.but(seal_person={"key_id": g.numbers[0]}).build(), "REGISTERNOKKEL"),
         "number in AntallPersoner": (lambda g: g.but(antall=g.numbers[0]).build(), "FELTFORM"),
+        "number of twelve digits in Navn": (lambda g: g.but(navn="Kari 201812345678").build(), "IDENTITET"),
+        "number as a namespace of the message": (lambda g: g.but(outer_edit=s.swap(
+            f' xmlns:i="{s.INNSENDING}"', f' xmlns:i="{s.INNSENDING}" xmlns:x="urn:{g.numbers[0]}"')).build(), "IDENTITET"),
+        "number as a namespace of a person": (lambda g: g.but(layer_edit=s.swap(
+            "<i:Person>", f'<i:Person xmlns:x="urn:{g.numbers[0]}">')).build(), "IDENTITET"),
+        "number as a namespace of sealed data": (lambda g: g.but(layer_edit=s.swap(
+            "<xenc:EncryptedData ", f'<xenc:EncryptedData xmlns:x="urn:{g.numbers[0]}" ')).build(), "IDENTITET"),
+        "number as an algorithm of a person's": (lambda g: g.but(seal_person={"cipher": f"urn:{g.numbers[0]}"}).build(), "ALGORITME"),
         "Epost without at": (lambda g: g.but(epost="kari").build(), "FELTFORM"),
         "Epost empty": (lambda g: g.but(epost="").build(), "FELTFORM"),
         "Navn empty": (lambda g: g.but(navn="").build(), "FELTFORM"),
@@ -229,6 +241,9 @@ def cases():
         "person: clear text in an element": (layer(s.swap("<xenc:CipherData>", "<xenc:Merknad/><xenc:CipherData>")), "REGISTERLAG"),
         "person: text between": (layer(s.swap("<xenc:CipherData>", "tekst<xenc:CipherData>")), "REGISTERLAG"),
         "person: comment": (layer(s.swap("<xenc:CipherData>", "<!--x--><xenc:CipherData>")), "IKKE_TILLATT"),
+        "person: CDATA": (layer(s.swap("<xenc:CipherData>", "<![CDATA[x]]><xenc:CipherData>")), "IKKE_TILLATT"),
+        "person: processing instruction": (layer(s.swap("<xenc:CipherData>", "<?x?><xenc:CipherData>")), "IKKE_TILLATT"),
+        "person: RetrievalMethod": (layer(s.pattern("<xenc:EncryptedKey>.*?</xenc:EncryptedKey>", '<ds:RetrievalMethod URI="#k"/>')), "REGISTERLAG"),
         "person: foreign base64": (layer(s.last("</xenc:CipherValue>", "*</xenc:CipherValue>")), "BASE64"),
         "person: KeyName twice": (layer(s.pattern("(<ds:KeyName>.*?</ds:KeyName>)", r"\1\1")), "REGISTERLAG"),
         "second EncryptedData": (layer(s.pattern("(<xenc:EncryptedData.*?</xenc:EncryptedData>)", r"\1\1")), "IKKE_TILLATT"),

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import sqlite3
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -219,3 +220,105 @@ class Forwarding(Case):
         # The submission is whole: a retry makes the same output again, and that is delivered.
         inst.ctl("queue", "retry", message, "--reason", "disk repaired")
         self.assertEqual(inst.wait_state(message, "delivered")["output_sha256"], hashlib.sha256(data).hexdigest())
+
+
+class Refused(Case):
+    """A message that the register may not take: with an identity number outside sealed data, or not well-formed. No core
+    of ours makes one, so what a core with such a fault would leave is laid out by hand: output, record and journal."""
+
+    def core_key(self, inst):
+        path, = (inst.folder / "keyring").glob("SIGN-2026.*.pem")
+        return serialization.load_pem_private_key(path.read_bytes(), (inst.folder / "credentials/keyring-passphrase").read_bytes().strip())
+
+    def change_output(self, inst, message, edit, name, sign=True):
+        """The output and its record; the record's new fields. Without `sign` the signature stays the old body's."""
+        folder = inst.spool / "outbox" / message
+        body = edit((folder / "melding.xml").read_bytes())
+        record = json.loads((folder / "post.json").read_text())
+        digest = hashlib.sha256(body).hexdigest()
+        record.update(lengde=len(body), sha256=digest)
+        if sign:
+            text = b"\0".join(x.encode() for x in ("tpf-melding-v1", "IPLOS", name, digest))
+            record["signatur"] = base64.b64encode(self.core_key(inst).sign(text)).decode()
+        del record["slutt"]
+        text = json.dumps(record, separators=(",", ":"))[:-1]
+        (folder / "melding.xml").write_bytes(body)
+        (folder / "post.json").write_text(text + f',"slutt":"{hashlib.sha256(text.encode()).hexdigest()}"}}\n')
+        return record
+
+    def change_journal(self, inst, message, record):
+        """The row as docs/spool-format.md has it, its digest included."""
+        db = sqlite3.connect(inst.folder / "journal/journal.db")
+        db.row_factory = sqlite3.Row
+        row = dict(db.execute("SELECT * FROM messages WHERE id = ?", (message,)).fetchone())
+        row.update(output_sha256=record["sha256"], output_size=record["lengde"], signature=record["signatur"])
+
+        def value(v):
+            return "" if v is None else f"i{v}" if isinstance(v, int) else f"t{len(v.encode())}:{v}"
+        digest = hashlib.sha256("".join(f"{k}={value(v)}\n" for k, v in row.items() if k != "digest").encode()).hexdigest()
+        with db:
+            changed = db.execute("UPDATE messages SET output_sha256 = ?, output_size = ?, signature = ?, digest = ? WHERE id = ?",
+                                 (row["output_sha256"], row["output_size"], row["signature"], digest, message)).rowcount
+        db.close()
+        self.assertEqual(changed, 1)
+
+    def committed(self):
+        inst = self.installation()
+        inst.start_register()
+        inst.start_core()
+        good = self.good()
+        data = good.build()
+        message = inst.submit(data)
+        inst.wait_state(message, "committed")
+        return inst, good, data, message
+
+    def assert_refused(self, edit, code):
+        inst, good, data, message = self.committed()
+        self.assertEqual(inst.core.stop(), 0)
+        self.change_journal(inst, message, self.change_output(inst, message, edit, good.header.name))
+        inst.start_core()
+        inst.start_forward()
+        row = self.assert_quarantined(inst, message, "REGISTER_AVVIST", data)
+        self.assertEqual(row["register_code"], code)
+        # The register keeps its decision and nothing of the message; it was sent once, and is not sent again.
+        listed, = inst.register_list()
+        self.assertEqual((listed["navn"], listed["status"], listed["kode"]), (good.header.name, "avvist", code))
+        self.assertEqual([p.name for p in (inst.store() / "meldinger" / good.header.name).iterdir()], ["kvittering.json"])
+        self.assertEqual(inst.kvittering(message)["feil"]["kode"], "REGISTER_AVVIST")
+        status = inst.ctl("status", json_output=True)
+        self.assertEqual(status["messages"]["quarantined"], 1)
+        self.assertEqual(inst.registers["IPLOS"].stop(), 0)
+        log = (inst.folder / "register-IPLOS.log").read_text()
+        self.assertIn("stopped requests=1 accepted=0 refused=1 repeated=0", log)
+        for text in (log, (inst.folder / "forward.log").read_text(), (inst.folder / "tpfd.log").read_text(), inst.transcript.read_text()):
+            self.assertNotIn(self.numbers[0], text)
+
+    def test_identity_number_outside_sealed_data(self):
+        self.assert_refused(lambda d: d.replace(b"Kari Nordmann", b"Kari " + self.numbers[0].encode()), "IDENTITET")
+
+    def test_identity_number_with_spaces(self):
+        number = self.numbers[0].encode()
+        self.assert_refused(lambda d: d.replace(b"Kari Nordmann", b"Kari " + number[:6] + b" " + number[6:]), "IDENTITET")
+
+    def test_identity_number_as_a_namespace(self):
+        self.assert_refused(lambda d: d.replace(b"<p:Person>", b'<p:Person xmlns:x="urn:' + self.numbers[0].encode() + b'">', 1), "IDENTITET")
+
+    def test_not_well_formed(self):
+        self.assert_refused(lambda d: d.replace(b"</p:Navn>", b"</p:Epost>"), "IKKE_XML")
+
+    def test_changed_by_somebody_without_the_cores_key(self):
+        """The register takes nothing that the core did not sign: 403, an alarm, and the message waits."""
+        inst, good, data, message = self.committed()
+        folder = inst.spool / "outbox" / message
+        before = {name: (folder / name).read_bytes() for name in ("melding.xml", "post.json")}
+        self.change_output(inst, message, lambda d: d.replace(b"Kari Nordmann", b"Kari " + self.numbers[0].encode()), good.header.name, sign=False)
+        inst.start_forward()
+        trouble = env.until("status to say so", lambda: [r for r in inst.ask("status")["registers"] if r.get("code") == "REGISTER_ADGANG"])
+        self.assertEqual(trouble[0]["state"], "trouble")
+        self.assertIn("REGISTER_ADGANG", inst.ctl("status").stdout.decode())
+        self.assertEqual((inst.row(message)["state"], inst.register_list()), ("committed", []))
+        self.assertEqual((inst.spool / "work" / message / "innsending.xml").read_bytes(), data)
+        for name, content in before.items():
+            (folder / name).write_bytes(content)
+        inst.wait_state(message, "delivered")
+        self.assertEqual([m["status"] for m in inst.register_list()], ["mottatt"])

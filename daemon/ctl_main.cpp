@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <span>
 
 #include "base/encoding.h"
 #include "base/fs.h"
@@ -36,9 +38,12 @@ Result<Path> socket_path(const Ctl& ctl) {
     return config.value().fixed.paths.socket;
 }
 
-int show_error(const Ctl& ctl, const Error& error) {
+/// `file`: the one of several that it is about.
+int show_error(const Ctl& ctl, const Error& error, const std::string& file = {}) {
     if (ctl.json) {
-        std::cout << Json{{"error", error_json(error)}}.dump() << "\n";
+        Json shown{{"error", error_json(error)}};
+        if (!file.empty()) shown["file"] = file;
+        std::cout << shown.dump() << "\n";
     } else {
         print_error(error);
     }
@@ -46,11 +51,11 @@ int show_error(const Ctl& ctl, const Error& error) {
 }
 
 /// Every output says so when it comes from a test installation.
-void show(const Ctl& ctl, const ControlAnswer& answer, Printer print) {
+void show(const Ctl& ctl, const ControlAnswer& answer, Printer print, const std::string& file = {}) {
     if (ctl.json) {
-        std::cout
-            << Json{{"installation", answer.installation}, {"name", answer.name}, {"result", answer.result}}.dump()
-            << "\n";
+        Json shown{{"installation", answer.installation}, {"name", answer.name}, {"result", answer.result}};
+        if (!file.empty()) shown["file"] = file;
+        std::cout << shown.dump() << "\n";
         return;
     }
     if (answer.installation != "production") std::cout << "TEST INSTALLATION " << answer.name << "\n";
@@ -79,10 +84,13 @@ void show_progress(std::uint64_t sent, std::uint64_t size) {
 
 Result<ControlAnswer> ask_with_file(const Ctl& ctl, std::string_view command, const std::string& name) {
     FileSystem& fs = posix_file_system();
-    TPF_TRY(const auto file, fs.open_read(name));
-    TPF_TRY(const auto info, fs.info(*file));
+    const auto file = fs.open_read(name);
+    // The catalogue's hint for a name that does not exist is about messages and keys.
+    if (!file && file.error().code() == Code::not_found) return fail(Code::usage, name + ": no such file");
+    if (!file) return fail(file.error());
+    TPF_TRY(const auto info, fs.info(*file.value()));
     const auto progress = [size = info.size](std::uint64_t sent) { show_progress(sent, size); };
-    return ask(ctl, command, ControlBody{*file, info.size, progress});
+    return ask(ctl, command, ControlBody{*file.value(), info.size, progress});
 }
 
 int check_file(Ctl& ctl) {
@@ -98,11 +106,11 @@ int submit_files(Ctl& ctl) {
     for (const std::string& name : ctl.files) {
         const auto answer = ask_with_file(ctl, "submit", name);
         if (!answer) {
-            std::cerr << name << ":\n";
-            status = show_error(ctl, answer.error());
+            if (!ctl.json) std::cerr << name << ":\n";
+            status = show_error(ctl, answer.error(), name);
             continue;
         }
-        show(ctl, answer.value(), print_plain);
+        show(ctl, answer.value(), print_plain, name);
     }
     return status;
 }
@@ -203,12 +211,12 @@ void add_keys(CLI::App& app, Ctl& ctl) {
 }
 
 void add_local(CLI::App& app, Ctl& ctl) {
-    CLI::App* codes = verb(app, ctl, "codes", "the catalogue of codes", [](Ctl&) {
-        std::cout << codes_markdown();
+    CLI::App* codes = verb(app, ctl, "codes", "the catalogue of codes", [](Ctl& c) {
+        std::cout << (c.json ? codes_json().dump() + "\n" : codes_markdown());
         return 0;
     });
     codes->add_flag_callback(
-        "--markdown", [] {}, "as docs/codes.md has it (the only form)");
+        "--markdown", [] {}, "as docs/codes.md has it (the form without --json)");
     CLI::App* config = app.add_subcommand("config", "about the configuration");
     config->require_subcommand(1)->fallthrough();
     verb(*config, ctl, "sample", "a commented sample", [](Ctl&) {
@@ -261,7 +269,12 @@ int run(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : 2;
+        // Whoever reads JSON reads it also when the call was wrong; --json itself may not have been reached.
+        const std::span<char*> words(argv, static_cast<std::size_t>(argc));
+        ctl.json = std::any_of(words.begin(), words.end(), [](std::string_view word) { return word == "--json"; });
+        if (error.get_exit_code() == 0 || !ctl.json) return app.exit(error) == 0 ? 0 : 2;
+        show_error(ctl, Error(Code::usage, error.what()));
+        return 2;
     }
     return ctl.action(ctl);
 }

@@ -171,4 +171,19 @@ std::string codes_markdown() {
     return out.str();
 }
 
+Json codes_json() {
+    Json list = Json::array();
+    for (const CodeInfo& code : all_codes()) {
+        list.push_back({{"code", code.name},
+                        {"disposition", to_string(code.disposition)},
+                        {"final", code.final_},
+                        {"apprec_status", code.apprec_status},
+                        {"apprec_error", code.apprec_error},
+                        {"cause", code.cause},
+                        {"remedy", code.remedy},
+                        {"sender", code.sender}});
+    }
+    return list;
+}
+
 }  // namespace tpf::daemon

@@ -17,5 +17,7 @@ namespace tpf::daemon {
 [[nodiscard]] std::string print_plain(const Json& result);
 /// docs/codes.md: the catalogue.
 [[nodiscard]] std::string codes_markdown();
+/// The same, a list of objects.
+[[nodiscard]] Json codes_json();
 
 }  // namespace tpf::daemon

@@ -61,8 +61,8 @@ class Commands(Case):
                               (("queue", "retry", self.delivered["id"], "--reason", "x"), "BRUK"),
                               (("queue", "discard", self.delivered["id"], "--reason", "x"), "BRUK"),
                               (("queue", "list", "--state", "none"), "BRUK"),
-                              (("check", self.shared.folder / "none"), "FINNES_IKKE"),
-                              (("submit", self.shared.folder / "none", "--sender", env.SENDER, "--reason", "x"), "FINNES_IKKE"),
+                              (("check", self.shared.folder / "none"), "BRUK"), (("queue", "turn"), "BRUK"), (("submit", self.file), "BRUK"),
+                              (("submit", self.shared.folder / "none", "--sender", env.SENDER, "--reason", "x"), "BRUK"),
                               (("submit", self.file, "--sender", "0301", "--reason", "x"), "BRUK"),
                               (("keys", "generate", "--kind", "message", "--id", "TPF-2026"), "BRUK"),
                               (("keys", "generate", "--kind", "none", "--id", "X"), None)):
@@ -73,6 +73,21 @@ class Commands(Case):
                 self.assertEqual(set(error), {"code", "text", "hint"})
                 if code:
                     self.assertEqual(error["code"], code)
+
+    def test_of_several_files_each_answer_names_its_own(self):
+        files = [self.shared.folder / "none", self.shared.folder / "tmp/second.xml"]
+        files[1].write_bytes(self.good().build())
+        done = self.shared.ctl("--json", "submit", *files, "--sender", env.SENDER, "--reason", "several", check=False)
+        self.assertEqual(done.returncode, 1)
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual([a["file"] for a in answers], [str(f) for f in files])
+        self.assertEqual(["error" in a for a in answers], [True, False])
+        self.shared.wait_state(answers[1]["result"]["id"], "delivered")
+
+    def test_the_catalogue_is_printed_as_json_too(self):
+        codes = json.loads(self.shared.ctl("--json", "codes").stdout)
+        self.assertIn({"IKKE_XML": "quarantine"}, [{c["code"]: c["disposition"]} for c in codes])
+        self.assertEqual(len(codes), len({c["code"] for c in codes}))
 
     def test_every_output_says_test_installation(self):
         inst = self.shared

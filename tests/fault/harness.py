@@ -213,9 +213,10 @@ def keep(stage, name, target):
 
 
 def memory():
-    """A folder for installations: in memory where that is possible. What these tests kill and fail is the same there,
-    and no disk that others keep busy holds them up."""
-    parent = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    """A folder for installations: in memory where there is room (containers often have 64 MB). What these tests kill and
+    fail is the same there, and no disk that others keep busy holds them up."""
+    roomy = os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free > 3 << 30
+    parent = "/dev/shm" if roomy else None
     return Path(tempfile.mkdtemp(prefix="tpf-fault-", dir=parent))
 
 

@@ -46,7 +46,7 @@ class Mutation:
     cut: str = ""  # what the power-loss test says, where it must go red too
 
     def proofs(self):
-        return [(self.test, self.sign)] + ([("power loss", self.cut)] if self.cut else [])
+        return [(self.test, self.sign), *([("power loss", self.cut)] if self.cut else [])]
 
 
 MUTATIONS = (
@@ -56,10 +56,11 @@ MUTATIONS = (
              "order of syncs", "is not synced after", "LOST"),
     Mutation("acknowledged before the inbox is synced", "queue/spool_writers.cpp",
              "    TPF_TRY(spool_->group_sync_.sync(folders.inbox_new));\n", "",
-             "order of syncs", "is acknowledged before"),
+             "order of syncs", "is acknowledged before", "LOST"),
     Mutation("acknowledged, then the inbox is synced", "queue/spool_writers.cpp",
              "    TPF_TRY(spool_->group_sync_.sync(folders.inbox_new));\n",
-             "    std::thread([spool = spool_] { static_cast<void>(spool->group_sync_.sync(spool->folders().inbox_new)); }).detach();\n",
+             "    std::thread([spool = spool_] {\n        std::this_thread::sleep_for(std::chrono::milliseconds(20));\n"
+             "        static_cast<void>(spool->group_sync_.sync(spool->folders().inbox_new));\n    }).detach();\n",
              "order of syncs", "is acknowledged before", "LOST"),
     Mutation("journal's synchronous mode NORMAL", "base/sqlite.cpp", "PRAGMA synchronous=FULL;", "PRAGMA synchronous=NORMAL;",
              "order of syncs", "before the journal's commit is synced", "is not in the journal"),
@@ -163,7 +164,7 @@ def main():
     chosen = [m for m in MUTATIONS if (not options.names or any(n in m.name for n in options.names))
               and any(options.by in test for test, _ in m.proofs())]
     if options.list:
-        print("\n".join(f"{m.name}  ({m.file}; {m.test})" for m in chosen))
+        print("\n".join(f"{m.name}  ({m.file}; {', '.join(test for test, _ in m.proofs())})" for m in chosen))
         return 0
     began = time.monotonic()
     WORK.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ import concurrent.futures
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -152,7 +153,7 @@ class Session:
                 self.keep(name)
 
     def keep(self, name):
-        """The recording, for --again."""
+        """The recording, for --again, and what was left at the bad points of the share that was done first."""
         target = Path(self.options.keep) / f"powerloss-{name}"
         if self.options.keep and not target.exists():
             target.mkdir(parents=True)
@@ -179,6 +180,7 @@ class Session:
 
     def again(self, recording, only):
         name = recording.name.removeprefix("powerloss-")
+        shutil.rmtree(self.folder / "template")
         copy(recording.iterdir(), self.folder)
         points = [p for p in self.recorded(name, "recorded before") if not only or p["after"] in only]
         with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:

@@ -3,6 +3,7 @@ configuration beside it."""
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import env
@@ -47,7 +48,13 @@ class OnDisk(harness.Stage):
         env.until("the register to listen", lambda: self._alive(self.running["register"]) and port.exists() and port.read_text().strip())
         self.launch("core")
         env.until("the core to answer", lambda: self._alive(self.running["core"]) and self._answers())
+        self.forward_since = time.time()
         self.launch("forward")
+
+    def forward_has_looked(self):
+        """It told how the registers stand since its start: what a cut left of such a file is gone then."""
+        told = self.spool / "receipts/status.json"
+        return told.exists() and told.stat().st_mtime > self.forward_since - 0.02  # a file's time is that of the last tick
 
     def drop_is_empty(self):
         """A file that came back with the cut is taken once more."""
@@ -83,7 +90,9 @@ def unmount():
     env.until("the file system to be free", tried, 20)
 
 
-def keep_disk(target):
-    """A copy on the host, for whoever has to find out why."""
-    shutil.rmtree(target, ignore_errors=True)
+def keep_disk(stage, target):
+    """A copy on the host of what was left, with the programs' logs, for whoever has to find out why."""
+    shutil.rmtree(target, ignore_errors=True)  # of before, when a recording is done again
     shutil.copytree(DISK, target, symlinks=True, ignore=lambda _, names: [n for n in names if n in ("lost+found", "lock")])
+    for log in stage.folder.glob("*.log"):
+        shutil.copy(log, target)

@@ -84,16 +84,23 @@ class Replay:
             self.tear(cut, point, log, listed)
             place.mount(cut.path, self.job["kind"])
             try:
-                return self.look(demands) + self.programs(demands)
-            except AssertionError as error:
-                return [str(error)]
-            except Exception:
-                return [traceback.format_exc()]
+                faults = self.attempt(demands)
+                if faults:
+                    place.keep_disk(self.stage, place.WORK / f"{self.job['name']}.{point['kind']}-{point['after']}")
+                return faults
             finally:
                 self.stage.kill_all()
                 place.unmount()
         finally:
             cut.remove()
+
+    def attempt(self, demands):
+        try:
+            return self.look(demands) + self.programs(demands)
+        except AssertionError as error:
+            return [str(error)]
+        except Exception:
+            return [traceback.format_exc()]
 
     def tear(self, cut, point, log, listed):
         """Of what waited for the next flush some writes reached the disk, one of them by half."""
@@ -140,14 +147,14 @@ class Replay:
         stage, messages = self.stage, demands.messages
         stage.forget_logs()
         stage.begin()
-        for number, message in messages.items():
+        for message in messages.values():
             self.send_again(message)
         here = list(messages.values())
 
         def rest():
             stage.supervise()
             taken = all(m.source == "operator" or stage.dropped(m) for m in here)
-            return taken and stage.drop_is_empty() and stage.at_rest(here)
+            return taken and stage.drop_is_empty() and stage.forward_has_looked() and stage.at_rest(here)
         faults = []
         if not harness.until(rest, harness.REST, 0.02):
             faults.append("not at rest: " + stage.log_tail("core.log", 3))
@@ -156,8 +163,6 @@ class Replay:
             listed.clear()
         faults += [f"{program} ended with {s}" for program, s in stage.stop_all().items() if s not in (0, -15)]
         faults += judge.judge(stage.place(), here)
-        if faults and self.job.get("keep"):
-            place.keep_disk(place.WORK / f"{self.job['out']}.disk-after")
         return faults
 
     def send_again(self, message):

@@ -8,6 +8,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import env
+
 HERE = Path(__file__).resolve().parent
 PROGRAM, PYTHON = "linux.uml", "/usr/bin/python3"
 
@@ -27,7 +29,8 @@ class Machine:
         if (Path(programs) / "tpf-uml-preload.so").exists():
             environment["LD_PRELOAD"] = str(Path(programs).resolve() / "tpf-uml-preload.so")
         with open(self.console, "wb") as out:
-            self.popen = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment, start_new_session=True)
+            self.popen = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment, start_new_session=True,
+                                          preexec_fn=env._die_with_parent)
 
     def wait(self, seconds):
         """Whether it did all it had to, within that time."""

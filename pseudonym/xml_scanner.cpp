@@ -402,6 +402,10 @@ Result<std::size_t> XmlScanner::process_extra(std::string_view bytes) {
     const std::size_t found = bytes.find(mark);
     // Keep back what could be the beginning of the mark, or of a character.
     std::size_t body = found != std::string_view::npos ? found : bytes.size() - std::min(bytes.size(), mark.size() - 1);
+    const bool is_cdata = state_ == State::cdata;
+    const auto tell = [&](std::string_view content) -> Status {
+        return content.empty() ? ok() : handler_.extra(content, is_cdata ? content : std::string_view());
+    };
     std::size_t at = 0;
     while (at < body) {
         at += plain_prefix(bytes.substr(at, body - at));
@@ -411,15 +415,16 @@ Result<std::size_t> XmlScanner::process_extra(std::string_view bytes) {
             body = at;
             break;
         }
-        if (next.size == 0) return fail(Code::encoding, "bytes that are not UTF-8");
-        if (!is_xml_char(next.code_point)) return bad("a character that XML does not allow");
+        if (next.size == 0 || !is_xml_char(next.code_point)) {
+            // Which fault comes first must not depend on how the document is cut.
+            TPF_TRY(tell(bytes.substr(0, at)));
+            if (next.size == 0) return fail(Code::encoding, "bytes that are not UTF-8");
+            return bad("a character that XML does not allow");
+        }
         at += next.size;
     }
-    const bool is_cdata = state_ == State::cdata;
     const std::string_view content = bytes.substr(0, std::max(at, body));
-    if (!content.empty()) {
-        TPF_TRY(handler_.extra(content, is_cdata ? content : std::string_view()));
-    }
+    TPF_TRY(tell(content));
     if (found == std::string_view::npos || content.size() != found) return content.size();
     std::size_t closing = mark.size();
     if (state_ == State::comment) {

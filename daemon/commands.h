@@ -43,6 +43,12 @@ class Commands {
     Result<Json> queue_retry(const Call& call);
     Result<Json> queue_discard(const Call& call);
     Result<Json> receipt(const Call& call);
+    /// What Journal::resolve() finds. Code::usage for what was handed over but not claimed yet.
+    Result<queue::MessageRow> resolve(const std::string& id);
+    /// The one entry of the inbox that `text` (a spool id or the first 4 and more characters of one) means, if there is
+    /// one.
+    std::optional<SpoolId> in_inbox(const std::string& text);
+    [[nodiscard]] Json inbox_json(const SpoolId& id) const;
     // commands_keys.cpp
     Result<Json> keys_list(const Call& call);
     Result<Json> keys_generate(const Call& call);

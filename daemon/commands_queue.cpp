@@ -132,9 +132,51 @@ Result<Json> Commands::queue_list(const Call& call) {
     return Json{{"messages", std::move(list)}, {"totals", std::move(totals)}, {"inbox", inbox.ids.size()}};
 }
 
+std::optional<SpoolId> Commands::in_inbox(const std::string& text) {
+    constexpr std::size_t kShortest = 4;
+    const auto listing = core_.spool.list_inbox();
+    if (!listing || text.size() < kShortest) return std::nullopt;
+    std::optional<SpoolId> found;
+    for (const SpoolId& id : listing.value().ids) {
+        if (!id.view().starts_with(text)) continue;
+        if (found) return std::nullopt;
+        found = id;
+    }
+    return found;
+}
+
+Result<MessageRow> Commands::resolve(const std::string& id) {
+    auto row = core_.journal.resolve(id);
+    if (row || row.error().code() != Code::not_found) return row;
+    if (const auto waiting = in_inbox(id)) {
+        return fail(Code::usage, "message " + waiting->str() + " lies in the inbox and is not claimed yet",
+                    "ask again in a moment; `tpfctl status` says what keeps it");
+    }
+    return core_.journal.resolve(id);  // it may have been claimed between the two
+}
+
+/// What can be said of a message that lies in the inbox: its row is made by the claim.
+Json Commands::inbox_json(const SpoolId& id) const {
+    Json json = {{"id", id.str()}, {"state", "inbox"}};
+    const auto entry = core_.spool.read_inbox(id);
+    if (!entry) return json;
+    const queue::KildeRecord& kilde = entry.value().kilde;
+    json["source"] = kilde.source;
+    if (kilde.sender) json["sender"] = kilde.sender->str();
+    json["received"] = format_utc(kilde.received);
+    json["bytes"] = kilde.size;
+    return json;
+}
+
 Result<Json> Commands::queue_show(const Call& call) {
     TPF_TRY(const std::string id, text_arg(call.args, "id", true));
-    TPF_TRY(const MessageRow row, core_.journal.resolve(id));
+    auto found = core_.journal.resolve(id);
+    if (!found && found.error().code() == Code::not_found) {
+        if (const auto waiting = in_inbox(id)) return inbox_json(*waiting);
+        found = core_.journal.resolve(id);  // it may have been claimed between the two
+    }
+    if (!found) return fail(found.error());
+    const MessageRow& row = found.value();
     Json json = row_json(row);
     if (row.marked != 0) {
         TPF_TRY(const PersonMarks marks, core_.journal.marks(row));
@@ -152,7 +194,7 @@ Result<Json> Commands::queue_show(const Call& call) {
 Result<Json> Commands::queue_retry(const Call& call) {
     TPF_TRY(const std::string id, text_arg(call.args, "id", true));
     TPF_TRY(const std::string reason, reason_of(call.args));
-    TPF_TRY(const MessageRow row, core_.journal.resolve(id));
+    TPF_TRY(const MessageRow row, resolve(id));
     const auto held = core_.locks.hold(row.id);
     AuditEntry entry(AuditKind::retried, call.who.name);
     entry.message(row.id).with("reason", reason).with("was", queue::to_string(row.state));
@@ -166,7 +208,7 @@ Result<Json> Commands::queue_retry(const Call& call) {
 Result<Json> Commands::queue_discard(const Call& call) {
     TPF_TRY(const std::string id, text_arg(call.args, "id", true));
     TPF_TRY(const std::string reason, reason_of(call.args));
-    TPF_TRY(const MessageRow row, core_.journal.resolve(id));
+    TPF_TRY(const MessageRow row, resolve(id));
     const auto held = core_.locks.hold(row.id);
     AuditEntry entry(AuditKind::discarded, call.who.name);
     entry.message(row.id).with("reason", reason).with("was", queue::to_string(row.state));
@@ -180,7 +222,7 @@ Result<Json> Commands::queue_discard(const Call& call) {
 
 Result<Json> Commands::receipt(const Call& call) {
     TPF_TRY(const std::string id, text_arg(call.args, "id", true));
-    TPF_TRY(const MessageRow row, core_.journal.resolve(id));
+    TPF_TRY(const MessageRow row, resolve(id));
     std::optional<MessageRow> original;
     if (row.duplicate_of) {
         TPF_TRY(original, core_.journal.find(*row.duplicate_of));

@@ -18,6 +18,7 @@ constexpr std::chrono::seconds kFirstDelay{1};
 constexpr std::chrono::seconds kMostDelay{60};
 constexpr std::chrono::seconds kReceiptDelay{5};  // for an answer that could not be dealt with
 constexpr std::chrono::seconds kAnswerDelay{5};   // after a round in which a kvittering could not be written
+constexpr unsigned kDrainRounds = 3;              // with --drain: that wrote none of those that are due
 constexpr std::chrono::seconds kDrainTime{60};    // after SIGTERM: for what runs
 constexpr std::chrono::seconds kRemovalEvery{60};
 constexpr std::chrono::milliseconds kDrainPoll{20};
@@ -120,7 +121,10 @@ bool Coordinator::run(Mode mode) {
 bool Coordinator::left_over() {
     const auto claimed = core_.journal.ids_in(queue::State::claimed);
     const auto inbox = core_.spool.list_inbox();
-    return !claimed || !claimed.value().empty() || !inbox || !inbox.value().ids.empty();
+    const auto due = core_.journal.answers_due(1);
+    if (!claimed || !claimed.value().empty() || !inbox || !inbox.value().ids.empty()) return true;
+    const std::lock_guard lock(mutex_);
+    return !due || !due.value().empty() || !receipts_later_.empty();
 }
 
 void Coordinator::look_around() {
@@ -138,7 +142,9 @@ void Coordinator::look_around() {
 bool Coordinator::idle() const {
     if (pool_.busy() > 0) return false;
     const std::lock_guard lock(mutex_);
-    return in_flight_.empty() && receipts_in_flight_.empty() && !answers_in_flight_ && !answers_wanted_ && !settling_;
+    const bool answers_rest =
+        !answers_in_flight_ && !answers_wanted_ && !(answers_retry_ && answers_stuck_ < kDrainRounds);
+    return in_flight_.empty() && receipts_in_flight_.empty() && answers_rest && !settling_;
 }
 
 void Coordinator::take_drops() {
@@ -301,7 +307,10 @@ void Coordinator::housekeeping() {
                 const std::lock_guard inner(mutex_);
                 answers_in_flight_ = false;
                 answers_wanted_ = answers_wanted_ || (written && written.value().written > 0);
-                if (!written || written.value().failed > 0) answers_retry_ = core_.clock.steady() + kAnswerDelay;
+                const bool failed = !written || written.value().failed > 0;
+                if (failed) answers_retry_ = core_.clock.steady() + kAnswerDelay;
+                const bool stuck = failed && !(written && written.value().written > 0);
+                answers_stuck_ = stuck ? answers_stuck_ + 1 : 0;
             }
             core_.lifecycle.wake();
         });

@@ -25,9 +25,9 @@ class Coordinator {
 
     enum class Mode {
         serve,  ///< until told to stop
-        drain,  ///< until nothing is left that can be done now
+        drain,  ///< until nothing is left that can be done now; kvitteringer that cannot be written get a few rounds
     };
-    /// True: nothing waits. False (drain only): messages remain that could not be worked off.
+    /// True: nothing waits. False: messages, answers or kvitteringer remain that could not be worked off.
     [[nodiscard]] bool run(Mode mode);
     /// A message whose state became claimed outside the loop (an operator's retry).
     void enqueue(const SpoolId& id);
@@ -71,6 +71,7 @@ class Coordinator {
     bool answers_wanted_ = true;  // a row changed since kvitteringer were last looked for
     bool answers_in_flight_ = false;
     std::optional<std::chrono::steady_clock::time_point> answers_retry_;  // not before then; one could not be written
+    unsigned answers_stuck_ = 0;                                          // rounds in a row in which none was written
     bool removal_in_flight_ = false;
     bool settling_ = false;
     bool inbox_more_ = false;  // not all of it was handed to the pool

@@ -263,6 +263,26 @@ Status create(sqlite::Database& db) {
     return db.execute("PRAGMA user_version=" + std::to_string(kVersion));
 }
 
+/// What is missing would else be found out by the first message that needs it.
+Status check_columns(sqlite::Database& db) {
+    const std::string wanted[] = {
+        sql().select,
+        "SELECT digest, json FROM settings ",
+        "SELECT avsender, meldings_id, spool_id, input_sha256 FROM names ",
+        "SELECT sha256, base64 FROM marks ",
+        "SELECT avsender, day, persons FROM persons_day ",
+        "SELECT state, messages FROM counts ",
+    };
+    for (const std::string& columns : wanted) {
+        const auto found = db.prepare(columns + "LIMIT 0");
+        if (found) continue;
+        if (found.error().code() != Code::journal) return fail(found.error());
+        return fail(Code::journal, "the journal has version " + std::to_string(kVersion) +
+                                       " but not all its columns: a program that was never released made it");
+    }
+    return ok();
+}
+
 }  // namespace
 
 Status prepare(sqlite::Database& db) {
@@ -275,7 +295,7 @@ Status prepare(sqlite::Database& db) {
         return fail(Code::journal, "the journal has version " + std::to_string(version) + ", this program knows " +
                                        std::to_string(kVersion));
     }
-    return ok();
+    return check_columns(db);
 }
 
 const std::string& select_rows() {

@@ -3,12 +3,15 @@
 // run, a clock moved by hand. What the daemon's parts do is then seen call by call.
 
 #include <doctest/doctest.h>
+#include <sys/eventfd.h>
 
+#include "base/unique_fd.h"
 #include "conf/config.h"
 #include "crypto/key_file.h"
 #include "daemon/core.h"
 #include "tests/queue/fixtures.h"
 #include "tests/support/fault_fs.h"
+#include "tests/support/hooked_fs.h"
 #include "tests/support/submission_builder.h"
 
 namespace tpf::daemon::test {
@@ -16,6 +19,7 @@ namespace tpf::daemon::test {
 using namespace tpf::queue::test;
 using tpf::test::Call;
 using tpf::test::FaultFs;
+using tpf::test::HookedFs;
 using tpf::test::must;
 using tpf::test::SubmissionBuilder;
 
@@ -80,15 +84,17 @@ struct CoreFixture {
     bool made = std::filesystem::create_directory(folder.path() / "drop") &&
                 std::filesystem::create_directory(folder.path() / "journal");
     FaultFs fs{folder.path()};
+    HookedFs hooked{fs};
     ManualClock clock;
     SwitchedSink sink;
     conf::Config config;
-    std::unique_ptr<queue::Spool> spool = get(queue::Spool::open(fs, folder.path() / "spool", {}));
+    std::unique_ptr<queue::Spool> spool = get(queue::Spool::open(hooked, folder.path() / "spool", {}));
     std::unique_ptr<queue::Journal> journal =
         get(queue::Journal::open(folder.path() / "journal" / "journal.db", sink, clock));
-    Lifecycle lifecycle{-1};
+    UniqueFd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    Lifecycle lifecycle{wake.get()};
     MessageLocks locks;
-    Core core{fs, clock, config, *spool, *journal, *TestRing::get().ring, lifecycle, locks};
+    Core core{hooked, clock, config, *spool, *journal, *TestRing::get().ring, lifecycle, locks};
 
     [[nodiscard]] const queue::Folders& at() const { return spool->folders(); }
     /// Sealed with the ring's own keys; its MeldingsId drawn anew unless told.

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "base/encoding.h"
 #include "daemon/pipeline.h"
 #include "queue/forward_spool.h"
@@ -47,6 +50,22 @@ struct ReceiptsFixture : CoreFixture {
         good(get(queue::ForwardSpool::open(fs, at().root))->hand_over(svar));
     }
     [[nodiscard]] Path answer(const SpoolId& id) const { return at().kvittering / "drop" / (id.str() + ".json"); }
+};
+
+struct NothingKept : ReceiptsFixture {
+    NothingKept() : ReceiptsFixture("[retention]\ndelivered_days = 0\n") {}
+    /// Journal, audit log and folders say the same.
+    void expect_removed(const std::vector<SpoolId>& ids) {
+        for (const SpoolId& id : ids) {
+            CHECK(row(id).state == State::delivered);
+            CHECK(row(id).removed.has_value());
+            for (const Path* part : {&at().work, &at().outbox, &at().quarantine}) CHECK_FALSE(there(*part, id));
+            CHECK_FALSE(std::filesystem::exists(at().output(id)));
+        }
+        CHECK(events(*journal, AuditKind::delivered) == ids.size());
+        CHECK(events(*journal, AuditKind::removed) == ids.size());
+        good(journal->check());
+    }
 };
 
 }  // namespace
@@ -132,6 +151,62 @@ TEST_SUITE("daemon/receipts") {
         good(receipts.process(id));
         CHECK(row(id).state == State::committed);
         CHECK(row(id).attempt_code == Code::register_digest);
+    }
+
+    TEST_CASE_FIXTURE(NothingKept, "payloads that another remover took meanwhile are removed and logged once") {
+        const auto delivered = [this](const SpoolId& id) {
+            good(journal->delivered(id, {"R-1", "2027-01-15T08:00:00Z"}, entry(AuditKind::delivered)));
+        };
+        const SpoolId first = committed(), second = committed();
+        for (const SpoolId& id : {first, second}) delivered(id);
+        // Both stand on one remover's list; while it is at one of them, another takes the rest.
+        std::atomic<bool> begun = false;
+        hooked.hook([&](Call call, const Path& path) -> Status {
+            const bool removes = call == Call::remove_tree && path.parent_path() == at().work;
+            if (!removes || path.extension() == ".ut" || begun.exchange(true)) return ok();
+            std::thread([&] { CHECK(get(receipts.remove_expired(10)) == 1); }).join();
+            return ok();
+        });
+        CHECK(get(receipts.remove_expired(10)) == 2);
+        hooked.hook({});
+        CHECK(begun);
+        expect_removed({first, second});
+    }
+
+    TEST_CASE_FIXTURE(NothingKept, "so are those whose answer is looked at again after their removal failed") {
+        const SpoolId id = committed();
+        answered(id);
+        std::atomic<bool> failing = true;
+        hooked.hook([&](Call call, const Path&) -> Status {
+            return call == Call::remove_tree && failing ? Status(fail(Code::io, "injected")) : ok();
+        });
+        CHECK(code_of(receipts.process(id)) == Code::io);
+        CHECK(row(id).state == State::delivered);
+        CHECK(row(id).removed.has_value());
+        failing = false;
+        good(receipts.process(id));
+        good(receipts.process(id));
+        CHECK(get(receipts.remove_expired(10)) == 0);
+        expect_removed({id});
+    }
+
+    TEST_CASE_FIXTURE(NothingKept,
+                      "answers and a remover at the same time: each message is delivered and removed once") {
+        std::vector<SpoolId> ids;
+        for (int i = 0; i < 24; ++i) {
+            ids.push_back(committed());
+            answered(ids.back());
+        }
+        std::atomic<std::size_t> left = 2;
+        const auto answers = [&](std::size_t parity) {
+            for (std::size_t i = parity; i < ids.size(); i += 2) good(receipts.process(ids[i]));
+            --left;
+        };
+        std::thread even([&] { answers(0); }), odd([&] { answers(1); });
+        while (left > 0) get(receipts.remove_expired(10));
+        even.join();
+        odd.join();
+        expect_removed(ids);
     }
 
     TEST_CASE_FIXTURE(ReceiptsFixture, "the kvittering names every person without a pseudonym") {

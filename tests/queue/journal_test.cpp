@@ -563,6 +563,41 @@ TEST_SUITE("queue/journal") {
         CHECK(code_of(Journal::open(path, sink, clock)) == Code::journal);
     }
 
+    TEST_CASE_FIXTURE(JournalFixture, "a journal of another version or with other columns is refused, and says so") {
+        tamper("SELECT 1");
+        journal.reset();
+        std::string change, text;
+        SUBCASE("newer") {
+            change = "PRAGMA user_version=2";
+            text = "the journal has version 2, this program knows 1";
+        }
+        SUBCASE("older") {
+            change = "PRAGMA user_version=0";
+            text = "the journal has version 0, this program knows 1";
+        }
+        SUBCASE("a column is missing") {
+            change = "ALTER TABLE messages RENAME COLUMN kilde_sha256 TO x";
+            text = "not all its columns";
+        }
+        SUBCASE("a table is missing") {
+            change = "DROP TABLE marks";
+            text = "not all its columns";
+        }
+        SUBCASE("a column of another table is missing") {
+            change = "ALTER TABLE names RENAME COLUMN input_sha256 TO x";
+            text = "not all its columns";
+        }
+        sqlite3* db = nullptr;
+        REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
+        REQUIRE(sqlite3_exec(db, change.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+        sqlite3_close(db);
+        const std::string before = content(path);
+        const auto opened = Journal::open(path, sink, clock);
+        CHECK(code_of(opened) == Code::journal);
+        CHECK_MESSAGE(opened.error().text().find(text) != std::string::npos, opened.error().text());
+        CHECK(content(path) == before);
+    }
+
     TEST_CASE_FIXTURE(JournalFixture, "a second opener is refused") {
         CHECK(code_of(Journal::open(path, sink, clock)) == Code::locked);
     }

@@ -1,0 +1,183 @@
+#include "daemon/commands.h"
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/daemon/core_fixture.h"
+
+namespace tpf::daemon::test {
+namespace {
+
+using queue::State;
+
+/// An operator's commands; what they hand on is worked on by the coordinator's workers, its loop does not run.
+struct CommandsFixture : CoreFixture {
+    Coordinator coordinator{core, wake.get(), -1};
+    Commands commands{core, coordinator};
+    Pipeline pipeline{core};
+
+    Result<Json> ask(const char* command, Json args, std::string_view body = {}) {
+        int ends[2];
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+        const UniqueFd near(ends[0]), far(ends[1]);
+        REQUIRE(::send(far.get(), body.data(), body.size(), 0) == static_cast<ssize_t>(body.size()));
+        ControlStream stream(near.get());
+        return commands.run({{"command", command}, {"args", std::move(args)}, {"body", body.size()}}, {0, "kari"},
+                            stream);
+    }
+    Result<Json> change(const char* command, const SpoolId& id) {
+        return ask(command, {{"id", id.str()}, {"reason", "a test"}});
+    }
+    Json show(const std::string& id) { return get(ask("queue show", {{"id", id}})); }
+
+    /// While this thread's `mine` is at `call` on `path`, another begins `other`; whether that one ended before this
+    /// one went on. A tenth of a second is long enough for either: what waits for a lock waits for longer.
+    template <class Mine, class Other>
+    bool overtaken(Call call, const Path& path, const Mine& mine, const Other& other) {
+        std::atomic<bool> begun = false, ended = false, early = false;
+        std::thread second;
+        hooked.hook([&](Call now, const Path& at) -> Status {
+            if (now != call || at != path || begun.exchange(true)) return ok();
+            second = std::thread([&] {
+                other();
+                ended = true;
+            });
+            for (int i = 0; i < 20 && !ended; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            early = ended.load();
+            return ok();
+        });
+        mine();
+        REQUIRE(begun);
+        second.join();
+        hooked.hook({});
+        return early;
+    }
+    void until_state(const SpoolId& id, State state) {
+        for (int i = 0; i < 2000 && row(id).state != state; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        REQUIRE(row(id).state == state);
+    }
+    /// Good bytes that lie in quarantine.
+    SpoolId kept() {
+        const SpoolId id = handed_over(submission().build());
+        get(pipeline.process(id));
+        good(journal->quarantine(id, {.code = Code::register_refused, .reason = "refused"},
+                                 entry(AuditKind::quarantined)));
+        good(spool->quarantine(id));
+        return id;
+    }
+    [[nodiscard]] bool anywhere(const SpoolId& id) const {
+        return there(at().inbox_new, id) || there(at().work, id) || there(at().outbox, id) ||
+               there(at().quarantine, id) || std::filesystem::exists(at().output(id));
+    }
+};
+
+}  // namespace
+
+TEST_SUITE("daemon/commands") {
+    TEST_CASE_FIXTURE(CommandsFixture, "a discard waits for the worker that puts the message into quarantine") {
+        const SpoolId id = handed_over("ikke xml");
+        Result<Json> answer = fail(Code::internal);
+        CHECK_FALSE(overtaken(
+            Call::rename, at().outbox / id.view(), [&] { get(pipeline.process(id)); },
+            [&] { answer = change("queue discard", id); }));
+        get(answer);
+        CHECK(row(id).state == State::discarded);
+        CHECK_FALSE(anywhere(id));
+        CHECK(events(*journal, AuditKind::discarded) == 1);
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture,
+                      "a discard and a retry in the middle of a pass come too late, and change nothing") {
+        for (const char* command : {"queue discard", "queue retry"}) {
+            const SpoolId id = handed_over(submission().build());
+            Result<Json> answer = fail(Code::internal);
+            CHECK_FALSE(overtaken(
+                Call::open_read, at().work / id.view() / queue::kInnsending, [&] { get(pipeline.process(id)); },
+                [&] { answer = change(command, id); }));
+            CHECK(code_of(answer) == Code::usage);
+            CHECK(row(id).state == State::committed);
+            CHECK(there(at().outbox, id));
+        }
+        CHECK(events(*journal, AuditKind::discarded) == 0);
+        CHECK(events(*journal, AuditKind::retried) == 0);
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "a retry waits for the worker, and the message has its second chance") {
+        const SpoolId id = handed_over("ikke xml");
+        Result<Json> answer = fail(Code::internal);
+        CHECK_FALSE(overtaken(
+            Call::rename, at().outbox / id.view(), [&] { get(pipeline.process(id)); },
+            [&] { answer = change("queue retry", id); }));
+        get(answer);
+        until_state(id, State::quarantined);
+        CHECK(events(*journal, AuditKind::retried) == 1);
+        get(pipeline.process(id));  // once the worker has let go of it
+        CHECK(events(*journal, AuditKind::quarantined) == 2);
+        CHECK(there(at().quarantine, id));
+        CHECK_FALSE(there(at().work, id));
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "a worker waits for the discard that holds the message") {
+        const SpoolId id = kept();
+        CHECK_FALSE(overtaken(
+            Call::remove_tree, at().work / id.view(), [&] { get(change("queue discard", id)); },
+            [&] { CHECK(get(pipeline.process(id)) == Pipeline::Outcome::done); }));
+        CHECK(row(id).state == State::discarded);
+        CHECK_FALSE(anywhere(id));
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "a worker waits for the retry that holds the message; it is published once") {
+        const SpoolId id = kept();
+        CHECK_FALSE(overtaken(
+            Call::rename, at().quarantine / id.view(), [&] { get(change("queue retry", id)); },
+            [&] { get(pipeline.process(id)); }));
+        until_state(id, State::committed);
+        get(pipeline.process(id));
+        CHECK(there(at().outbox, id));
+        CHECK_FALSE(there(at().quarantine, id));
+        CHECK(events(*journal, AuditKind::pseudonymised) == 2);
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "a message is shown from the moment that it was handed over") {
+        const std::string bytes = submission().build();
+        const Json submitted = get(ask("submit", {{"reason", "a test"}, {"sender", "0301-00-974761076"}}, bytes));
+        const std::string id = submitted["id"];
+        for (const std::string& name : {id, id.substr(0, 8)}) {
+            const Json shown = show(name);
+            CHECK(shown["id"] == id);
+            CHECK(shown["state"] == "inbox");
+            CHECK(shown["source"] == "operator");
+            CHECK(shown["sender"] == "0301-00-974761076");
+            CHECK(shown["bytes"] == bytes.size());
+            CHECK(shown["received"] == format_utc(clock.utc()));
+        }
+        for (const char* command : {"queue retry", "queue discard", "receipt"}) {
+            const auto answer = change(command, get(SpoolId::parse(id)));
+            CHECK(code_of(answer) == Code::usage);
+            CHECK(answer.error().text().find("is not claimed yet") != std::string::npos);
+        }
+        get(pipeline.process(get(SpoolId::parse(id))));
+        CHECK(show(id)["state"] == "committed");
+        CHECK(show(id.substr(0, 8))["state"] == "committed");
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "what was never handed over, or cannot be told from another, is not found") {
+        CHECK(code_of(ask("queue show", {{"id", SpoolId::random().str()}})) == Code::not_found);
+        const SpoolId id = handed_over("x");
+        std::filesystem::rename(at().inbox_new / id.view(), at().inbox_new / "0d9f2c1a-52a4-4b0f-8f0e-2f6a3f4d2b22");
+        std::filesystem::create_directory(at().inbox_new / "0d9f2c1a-52a4-4b0f-8f0e-2f6a3f4d2b23");
+        CHECK(code_of(ask("queue show", {{"id", "0d9f2c1a"}})) == Code::not_found);
+        CHECK(code_of(ask("queue show", {{"id", "0d9"}})) == Code::not_found);
+        CHECK(code_of(ask("queue show", {{"id", ""}})) == Code::not_found);
+        // Its record is of another entry: nothing of it is told.
+        CHECK(show("0d9f2c1a-52a4-4b0f-8f0e-2f6a3f4d2b22") ==
+              Json{{"id", "0d9f2c1a-52a4-4b0f-8f0e-2f6a3f4d2b22"}, {"state", "inbox"}});
+    }
+}
+
+}  // namespace tpf::daemon::test

@@ -154,7 +154,11 @@ class FaultFs::Model {
             node->live = node->durable;
             node->sync_broken = false;
         }
-        std::erase_if(nodes_, [this](const NodePtr& node) { return !reachable(*node); });
+        // All stay alive until each was asked: a node's parent may be one that goes.
+        std::vector<NodePtr> left;
+        std::copy_if(nodes_.begin(), nodes_.end(), std::back_inserter(left),
+                     [this](const NodePtr& node) { return reachable(*node); });
+        nodes_ = std::move(left);
         rebuild(before);
     }
 

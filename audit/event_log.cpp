@@ -39,19 +39,12 @@ Digest chain(const Digest& before, std::string_view bytes) {
     return digest.finish();
 }
 
-Result<ChainPoint> point(std::uint64_t seq, const std::string& hash) {
+Result<ChainPoint> point_of(std::uint64_t seq, const std::string& hash) {
     TPF_TRY(const Bytes bytes, from_hex(hash));
     ChainPoint at{seq, {}};
     if (bytes.size() != at.hash.size()) return fail(Code::journal, "audit row " + std::to_string(seq) + ": hash");
     std::copy(bytes.begin(), bytes.end(), at.hash.begin());
     return at;
-}
-
-Result<ChainPoint> last_point(sqlite::Database& db) {
-    TPF_TRY(auto statement, db.prepare("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1"));
-    TPF_TRY(const bool found, statement.step());
-    if (!found) return ChainPoint{};
-    return point(static_cast<std::uint64_t>(statement.number(0)), statement.text(1));
 }
 
 Result<Json> fields_of(const AuditEntry& entry) {
@@ -87,18 +80,54 @@ Result<LoggedEvent> read_event(const sqlite::Statement& statement) {
     return event;
 }
 
-Status verify_next(const LoggedEvent& event, ChainPoint& at) {
+/// The entry that a row is, when it follows `from` and matches its hash.
+Result<WrittenEntry> verified(const LoggedEvent& event, const ChainPoint& from) {
     const std::string row = "audit row " + std::to_string(event.seq);
-    if (event.seq != at.seq + 1) return fail(Code::journal, row + " follows row " + std::to_string(at.seq));
+    if (event.seq != from.seq + 1) return fail(Code::journal, row + " follows row " + std::to_string(from.seq));
     Json fields = Json::parse(event.fields, nullptr, false);
     if (!fields.is_object()) return fail(Code::journal, row + ": fields");
     TPF_TRY(const std::string written, dump(fields));
-    TPF_TRY(const std::string bytes, dump(canonical(event, std::move(fields))));
-    const Digest hash = chain(at.hash, bytes);
+    TPF_TRY(std::string bytes, dump(canonical(event, std::move(fields))));
+    const Digest hash = chain(from.hash, bytes);
     if (written != event.fields || hex(hash) != event.hash)
         return fail(Code::journal, row + " does not match its hash");
-    at = {event.seq, hash};
-    return ok();
+    return WrittenEntry{{event.seq, hash}, event.message, std::move(bytes)};
+}
+
+/// Back from the canonical bytes; only what canonical() would write the same.
+Result<LoggedEvent> parse_canonical(std::string_view bytes) {
+    const auto bad = [] { return fail(Code::journal, "an audit entry is not in its one form"); };
+    const Json json = Json::parse(bytes, nullptr, false);
+    if (!json.is_object()) return bad();
+    const auto text = [&json](const char* key) {
+        const auto found = json.find(key);
+        return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+    };
+    const auto fields = json.find("fields");
+    const auto seq = json.find("seq");
+    const auto time = parse_utc(text("time"));
+    if (fields == json.end() || !fields->is_object() || seq == json.end() || !seq->is_number_unsigned() || !time)
+        return bad();
+    LoggedEvent event{seq->get<std::uint64_t>(), time.value(), text("kind"), text("actor"), {}, {}, {}};
+    if (json.contains("message")) {
+        const auto id = SpoolId::parse(text("message"));
+        if (!id) return bad();
+        event.message = id.value();
+    }
+    TPF_TRY(event.fields, dump(*fields));
+    TPF_TRY(const std::string again, dump(canonical(event, *fields)));
+    if (again != bytes) return bad();
+    return event;
+}
+
+Status insert(sqlite::Database& db, const LoggedEvent& event) {
+    TPF_TRY(auto statement, db.prepare("INSERT INTO audit(seq, time, kind, actor, message, fields, hash) "
+                                       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"));
+    statement.bind(1, static_cast<std::int64_t>(event.seq));
+    statement.bind(2, std::int64_t{event.time.time_since_epoch().count()});
+    statement.bind(3, event.kind).bind(4, event.actor).bind(6, event.fields).bind(7, event.hash);
+    if (event.message) statement.bind(5, event.message->view());
+    return statement.run();
 }
 
 }  // namespace
@@ -107,19 +136,55 @@ Status EventLog::prepare(sqlite::Database& db) {
     return db.execute(kSchema);
 }
 
-Status EventLog::append(sqlite::Database& db, const AuditEntry& entry, UtcTime time) {
-    TPF_TRY(const ChainPoint before, last_point(db));
+Result<WrittenEntry> EventLog::append(sqlite::Database& db, const AuditEntry& entry, UtcTime time) {
+    TPF_TRY(const ChainPoint before, point(db));
     TPF_TRY(Json fields, fields_of(entry));
     LoggedEvent event{
         before.seq + 1, time, std::string(to_string(entry.kind())), entry.actor(), entry.message(), {}, {}};
     TPF_TRY(event.fields, dump(fields));
-    TPF_TRY(const std::string bytes, dump(canonical(event, std::move(fields))));
-    TPF_TRY(auto statement, db.prepare("INSERT INTO audit(seq, time, kind, actor, message, fields, hash) "
-                                       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"));
-    statement.bind(1, static_cast<std::int64_t>(event.seq)).bind(2, std::int64_t{time.time_since_epoch().count()});
-    statement.bind(3, event.kind).bind(4, event.actor).bind(6, event.fields).bind(7, hex(chain(before.hash, bytes)));
-    if (event.message) statement.bind(5, event.message->view());
-    return statement.run();
+    TPF_TRY(std::string bytes, dump(canonical(event, std::move(fields))));
+    const Digest hash = chain(before.hash, bytes);
+    event.hash = hex(hash);
+    TPF_TRY(insert(db, event));
+    return WrittenEntry{{event.seq, hash}, event.message, std::move(bytes)};
+}
+
+Result<ChainPoint> EventLog::point(sqlite::Database& db, std::optional<std::uint64_t> seq) {
+    if (seq && *seq == 0) return ChainPoint{};
+    TPF_TRY(auto statement, db.prepare(seq ? "SELECT seq, hash FROM audit WHERE seq=?1"
+                                           : "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1"));
+    if (seq) statement.bind(1, static_cast<std::int64_t>(*seq));
+    TPF_TRY(const bool found, statement.step());
+    if (!found && seq) return fail(Code::not_found, "no audit row " + std::to_string(*seq));
+    if (!found) return ChainPoint{};
+    return point_of(static_cast<std::uint64_t>(statement.number(0)), statement.text(1));
+}
+
+Result<std::vector<WrittenEntry>> EventLog::entries(sqlite::Database& db, const ChainPoint& from, std::size_t limit) {
+    TPF_TRY(auto statement, db.prepare(std::string(kColumns) + "WHERE seq>?1 ORDER BY seq LIMIT ?2"));
+    statement.bind(1, static_cast<std::int64_t>(from.seq)).bind(2, static_cast<std::int64_t>(limit));
+    std::vector<WrittenEntry> entries;
+    while (true) {
+        TPF_TRY(const bool more, statement.step());
+        if (!more) return entries;
+        TPF_TRY(const LoggedEvent event, read_event(statement));
+        TPF_TRY(auto entry, verified(event, entries.empty() ? from : entries.back().point));
+        entries.push_back(std::move(entry));
+    }
+}
+
+Result<WrittenEntry> EventLog::follow(const ChainPoint& from, std::string_view canonical) const {
+    TPF_TRY(const LoggedEvent event, parse_canonical(canonical));
+    if (event.seq != from.seq + 1)
+        return fail(Code::journal,
+                    "audit entry " + std::to_string(event.seq) + " does not follow entry " + std::to_string(from.seq));
+    return WrittenEntry{{event.seq, chain(from.hash, canonical)}, event.message, std::string(canonical)};
+}
+
+Status EventLog::restore(sqlite::Database& db, const WrittenEntry& entry) {
+    TPF_TRY(LoggedEvent event, parse_canonical(entry.canonical));
+    event.hash = hex(entry.point.hash);
+    return insert(db, event);
 }
 
 Result<std::vector<LoggedEvent>> EventLog::list(sqlite::Database& db, const EventFilter& filter) {
@@ -156,7 +221,8 @@ Result<ChainPoint> EventLog::verify(sqlite::Database& db, const ChainPoint& from
         TPF_TRY(const bool more, statement.step());
         if (!more) return at;
         TPF_TRY(const LoggedEvent event, read_event(statement));
-        TPF_TRY(verify_next(event, at));
+        TPF_TRY(const WrittenEntry entry, verified(event, at));
+        at = entry.point;
     }
 }
 

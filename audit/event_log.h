@@ -36,19 +36,20 @@ struct EventFilter {
     bool newest_first = false;  ///< then `after` is not used
 };
 
-/// A place in the chain: the row and its hash. {0, zeros} is the beginning.
-struct ChainPoint {
-    std::uint64_t seq = 0;
-    Digest hash{};
-    friend bool operator==(const ChainPoint&, const ChainPoint&) = default;
-};
+using tpf::ChainPoint;
 
 /// Stateless: everything is in the database that it is handed, so a rolled-back transaction leaves nothing behind.
 /// Errors: those of base/sqlite.h; Code::internal for an entry with the same field twice or text that is not UTF-8.
 class EventLog final : public AuditSink {
   public:
     [[nodiscard]] Status prepare(sqlite::Database& db) override;
-    [[nodiscard]] Status append(sqlite::Database& db, const AuditEntry& entry, UtcTime time) override;
+    [[nodiscard]] Result<WrittenEntry> append(sqlite::Database& db, const AuditEntry& entry, UtcTime time) override;
+    [[nodiscard]] Result<ChainPoint> point(sqlite::Database& db,
+                                           std::optional<std::uint64_t> seq = std::nullopt) override;
+    [[nodiscard]] Result<std::vector<WrittenEntry>> entries(sqlite::Database& db, const ChainPoint& from,
+                                                            std::size_t limit) override;
+    [[nodiscard]] Result<WrittenEntry> follow(const ChainPoint& from, std::string_view canonical) const override;
+    [[nodiscard]] Status restore(sqlite::Database& db, const WrittenEntry& entry) override;
 
     [[nodiscard]] static Result<std::vector<LoggedEvent>> list(sqlite::Database& db, const EventFilter& filter);
     /// Recomputes up to `limit` rows after `from` and returns the last good point; `from` itself at the end. Call until

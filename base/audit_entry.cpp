@@ -38,6 +38,8 @@ std::string_view to_string(AuditKind kind) noexcept {
             return "removed";
         case AuditKind::operator_action:
             return "operator";
+        case AuditKind::rebuilt:
+            return "rebuilt";
     }
     return "unknown";
 }

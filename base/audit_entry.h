@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/sha256.h"
 #include "base/sqlite.h"
 #include "base/types.h"
 
@@ -36,6 +37,7 @@ enum class AuditKind {
     receipt_refused,
     removed,
     operator_action,
+    rebuilt,
 };
 [[nodiscard]] std::string_view to_string(AuditKind kind) noexcept;
 
@@ -67,6 +69,20 @@ class AuditEntry {
     std::vector<std::pair<std::string, std::string>> fields_;
 };
 
+/// A place in the log: an entry's number and the hash that binds it to all before it. {0, zeros} is the beginning.
+struct ChainPoint {
+    std::uint64_t seq = 0;
+    Digest hash{};
+    friend bool operator==(const ChainPoint&, const ChainPoint&) = default;
+};
+
+/// An entry as it stands in the log, for whoever keeps a second copy of it.
+struct WrittenEntry {
+    ChainPoint point;
+    std::optional<SpoolId> message;
+    std::string canonical;  ///< the bytes that are hashed: one line of JSON
+};
+
 /// Writes entries into a database that somebody else opened. Called inside that database's open transaction, by one
 /// thread at a time. An error means that the transaction must not commit.
 class AuditSink {
@@ -74,7 +90,20 @@ class AuditSink {
     virtual ~AuditSink() = default;
     /// Creates what it needs; called once, before anything else.
     [[nodiscard]] virtual Status prepare(sqlite::Database& db) = 0;
-    [[nodiscard]] virtual Status append(sqlite::Database& db, const AuditEntry& entry, UtcTime time) = 0;
+    [[nodiscard]] virtual Result<WrittenEntry> append(sqlite::Database& db, const AuditEntry& entry, UtcTime time) = 0;
+
+    // --- for a second copy of the log ---
+    /// Where the log ends; or, where `seq` is given, the point of that entry (Code::not_found: the log ends before it).
+    [[nodiscard]] virtual Result<ChainPoint> point(sqlite::Database& db,
+                                                   std::optional<std::uint64_t> seq = std::nullopt) = 0;
+    /// Up to `limit` entries after `from`, oldest first, each recomputed. Code::journal names the first that does not
+    /// follow from the one before.
+    [[nodiscard]] virtual Result<std::vector<WrittenEntry>> entries(sqlite::Database& db, const ChainPoint& from,
+                                                                    std::size_t limit) = 0;
+    /// The entry that `canonical` is after `from`. Code::journal: it is not in its one form, or not the next one.
+    [[nodiscard]] virtual Result<WrittenEntry> follow(const ChainPoint& from, std::string_view canonical) const = 0;
+    /// Writes an entry that follow() gave for the log's end.
+    [[nodiscard]] virtual Status restore(sqlite::Database& db, const WrittenEntry& entry) = 0;
 };
 
 }  // namespace tpf

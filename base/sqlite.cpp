@@ -78,9 +78,13 @@ bool Statement::is_null(int column) const {
 struct Database::State {
     sqlite3* db = nullptr;
     std::map<std::string, sqlite3_stmt*, std::less<>> statements;
+    std::filesystem::path empty_wal;  // made by looking, to be removed
     ~State() {
         for (const auto& [sql, stmt] : statements) sqlite3_finalize(stmt);
         if (db != nullptr) sqlite3_close(db);
+        std::error_code ignored;
+        if (!empty_wal.empty() && std::filesystem::file_size(empty_wal, ignored) == 0)
+            std::filesystem::remove(empty_wal, ignored);
     }
 };
 
@@ -102,6 +106,22 @@ Result<Database> Database::open(const std::filesystem::path& path) {
                    "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA wal_autocheckpoint=4000;"
                    "BEGIN IMMEDIATE; COMMIT;"));
     if (::chmod(path.c_str(), 0600) != 0) return fail(Code::io, "chmod " + path.string());
+    return db;
+}
+
+Result<Database> Database::inspect(const std::filesystem::path& path) {
+    std::error_code error;
+    if (!std::filesystem::exists(path, error)) return fail(Code::not_found, path.string() + " is not there");
+    auto state = std::make_unique<State>();
+    const std::filesystem::path wal = path.string() + "-wal";
+    if (!std::filesystem::exists(wal, error)) state->empty_wal = wal;
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
+    const int code = sqlite3_open_v2(path.c_str(), &state->db, flags, nullptr);
+    if (code != SQLITE_OK) return fail(sqlite_error(state->db, code, "open " + path.string()));
+    sqlite3_extended_result_codes(state->db, 1);
+    sqlite3_db_config(state->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    Database db(std::move(state));
+    TPF_TRY(db.execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA query_only=ON; PRAGMA trusted_schema=OFF;"));
     return db;
 }
 

@@ -48,6 +48,8 @@ class Database {
     /// Opens or creates, WAL with synchronous=FULL, exclusive lock (one connection only: 3.40.1 has the WAL-reset bug
     /// with two), foreign keys on. `mode` 0600. A second opener gets Code::locked.
     [[nodiscard]] static Result<Database> open(const std::filesystem::path& path);
+    /// Opens what is there, to look at it: nothing in the file or its WAL changes, at the end neither. Code::not_found.
+    [[nodiscard]] static Result<Database> inspect(const std::filesystem::path& path);
     Database(Database&&) noexcept;
     Database& operator=(Database&&) noexcept;
     ~Database();

@@ -107,8 +107,13 @@ struct Fixed {
     struct Paths {
         Path spool;
         Path journal;
+        Path journal_copy;  ///< as set; what is meant: copy_folder()
         Path keyring;
         Path socket;
+        /// `copy` beside the journal where nothing else is set.
+        [[nodiscard]] Path copy_folder() const {
+            return journal_copy.empty() ? journal.parent_path() / "copy" : journal_copy;
+        }
         friend bool operator==(const Paths&, const Paths&) = default;
     };
     struct Control {

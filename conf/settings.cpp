@@ -83,6 +83,15 @@ void add_paths(std::vector<Setting<Config>>& table) {
          .by_default = "/var/lib/tpf/journal/journal.db",
          .what = "File of the journal and the audit log (SQLite). Its folder belongs to the core alone."},
         AbsolutePath{}, AT(fixed.paths.journal)));
+    table.push_back(setting<Config>(
+        {.section = "paths",
+         .key = "journal_copy",
+         .by_default = "",
+         .what =
+             "Folder of the journal's copy, from which `tpfctl journal rebuild` makes a damaged journal anew. Empty: "
+             "`copy` beside the journal. Best on another disk, and never put back from a backup together with the "
+             "journal: it is what shows that a journal is an old one."},
+        AbsolutePath{.may_be_empty = true}, AT(fixed.paths.journal_copy)));
     table.push_back(
         setting<Config>({.section = "paths",
                          .key = "keyring",

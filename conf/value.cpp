@@ -139,6 +139,7 @@ std::optional<Path> AbsolutePath::read(const Node& node, Complaints& complaints)
     if (!is_type(node, Node::Type::text, "a path", complaints)) return std::nullopt;
     const std::string& text = node.text;
     std::string what;
+    if (may_be_empty && text.empty()) return Path();
     if (!text.starts_with('/')) {
         what = "is not absolute";
     } else if (std::any_of(text.begin(), text.end(),
@@ -156,6 +157,7 @@ std::optional<Path> AbsolutePath::read(const Node& node, Complaints& complaints)
 }
 
 std::string AbsolutePath::allowed() const {
+    if (may_be_empty) return "absolute, or empty";
     return most_bytes < 4095 ? "absolute, at most " + std::to_string(most_bytes) + " bytes" : "absolute";
 }
 

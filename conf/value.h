@@ -65,6 +65,7 @@ struct Text {
 struct AbsolutePath {
     using Value = Path;
     std::size_t most_bytes = 4095;
+    bool may_be_empty = false;
     [[nodiscard]] std::optional<Value> read(const Node& node, Complaints& complaints) const;
     [[nodiscard]] static nlohmann::json write(const Value& value) { return value.native(); }
     [[nodiscard]] static std::string name() { return "path"; }

@@ -25,6 +25,7 @@ Result<Json> Commands::run(const Json& request, const Operator& who, ControlStre
         Entry{"keys signing", &Commands::keys_signing},
         Entry{"audit show", &Commands::audit_show},
         Entry{"audit verify", &Commands::audit_verify},
+        Entry{"journal check", &Commands::journal_check},
     };
     TPF_TRY(const std::string name, text_arg(request, "command", true));
     TPF_TRY(const std::uint64_t body, number_arg(request, "body", 0));

@@ -36,6 +36,8 @@ class Commands {
     Result<Json> check(const Call& call);
     Result<Json> audit_show(const Call& call);
     Result<Json> audit_verify(const Call& call);
+    // commands_journal.cpp
+    Result<Json> journal_check(const Call& call);
     // commands_queue.cpp
     Result<Json> submit(const Call& call);
     Result<Json> queue_list(const Call& call);
@@ -61,6 +63,8 @@ class Commands {
     UtcTime started_;
 };
 
+/// For `status`.
+[[nodiscard]] Json copy_json(const queue::CopyState& state);
 [[nodiscard]] Json row_json(const queue::MessageRow& row);
 /// The first kMarksShown of them; the count stands beside, and the sender's kvittering has all.
 inline constexpr std::size_t kMarksShown = 1000;

@@ -51,7 +51,9 @@ Result<Json> Commands::status(const Call&) {
     json["keys"] = {{"message_key", core_.keys.has_message_key()},
                     {"signing_key", core_.keys.signing_key().has_value()}};
     const auto statistics = core_.journal.statistics();
-    json["journal"] = {{"commits", statistics.commits}, {"changes", statistics.changes}};
+    json["journal"] = {{"commits", statistics.commits},
+                       {"changes", statistics.changes},
+                       {"copy", copy_json(core_.journal.copy_state())}};
     return json;
 }
 

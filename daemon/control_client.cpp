@@ -46,7 +46,8 @@ Status send_body(ControlStream& stream, const ControlBody& body) {
 }  // namespace
 
 Result<ControlAnswer> ask_core(const Path& socket, std::string_view command, const Json& args,
-                               const std::optional<ControlBody>& body) {
+                               const std::optional<ControlBody>& body,
+                               const std::function<void(const Json&)>& progress) {
     TPF_TRY(const UniqueFd fd, connect_to(socket));
     ControlStream stream(fd.get());
     const Status asked = stream.write_line({{"command", command}, {"args", args}, {"body", body ? body->size : 0}});
@@ -54,9 +55,13 @@ Result<ControlAnswer> ask_core(const Path& socket, std::string_view command, con
         TPF_TRY(send_body(stream, *body));
     }
     // Whom the core does not serve it refuses before it reads the request: the answer is there all the same.
-    const auto line = stream.read_line(kMaxControlLine);
-    if (!line) return fail(asked ? line.error() : asked.error());
-    TPF_TRY(Json json, parse_object(line.value()));
+    Json json;
+    do {
+        const auto line = stream.read_line(kMaxControlLine);
+        if (!line) return fail(asked ? line.error() : asked.error());
+        TPF_TRY(json, parse_object(line.value()));
+        if (progress && json.contains("progress")) progress(json["progress"]);
+    } while (json.contains("progress"));
     ControlAnswer answer{json.value("installation", ""), json.value("name", ""), {}};
     if (json.value("ok", false)) {
         answer.result = json["result"];

@@ -24,8 +24,10 @@ struct ControlBody {
 };
 
 /// One request over a connection of its own. Waits without end for the answer (a long check, an RSA key). Errors: what
-/// the core answered, or Code::unavailable when it cannot be reached.
+/// the core answered, or Code::unavailable when it cannot be reached. `progress` is told of what comes before the
+/// answer.
 [[nodiscard]] Result<ControlAnswer> ask_core(const Path& socket, std::string_view command, const Json& args,
-                                             const std::optional<ControlBody>& body = std::nullopt);
+                                             const std::optional<ControlBody>& body = std::nullopt,
+                                             const std::function<void(const Json&)>& progress = {});
 
 }  // namespace tpf::daemon

@@ -2,6 +2,7 @@
 // The core's unix socket, as both sides see it. A connection carries one request and one answer:
 //
 //   request  one line of JSON, {"command":"…","args":{…},"body":N}, then N bytes (a file, for check and submit)
+//   progress where args ask for it: lines of JSON, {"progress":{…}}, before the answer
 //   answer   one line of JSON, {"installation":"test","name":"…","ok":true,"result":{…}}
 //            or {…,"ok":false,"error":{"code":"…","text":"…","hint":"…"}}
 //

@@ -10,6 +10,7 @@
 #include "daemon/coordinator.h"
 #include "daemon/process.h"
 #include "queue/folder_lock.h"
+#include "queue/journal_rebuild.h"
 #include "queue/recovery.h"
 
 namespace tpf::daemon {
@@ -59,6 +60,18 @@ Status make_journal_folder(FileSystem& fs, const Path& journal) {
     return fs.sync_folder(folder.parent_path());
 }
 
+Result<std::unique_ptr<queue::Journal>> open_journal(FileSystem& fs, const conf::Config& config, AuditSink& events,
+                                                     const Clock& clock) {
+    const Path& path = config.fixed.paths.journal;
+    TPF_TRY(make_journal_folder(fs, path));
+    TPF_TRY(const auto kept, queue::finish_rebuild(fs, path));
+    for (const std::string& file : kept)
+        log::warning("a rebuild was finished, the old journal is kept", {{"path", file}});
+    auto copy = std::make_unique<queue::JournalCopy>(fs, events, clock,
+                                                     queue::CopySettings{.folder = config.fixed.paths.copy_folder()});
+    return queue::Journal::open(path, events, clock, std::move(copy));
+}
+
 void log_recovery(const queue::RecoveryReport& report) {
     log::info("recovered", {{"stage", "start"},
                             {"claimed", report.claimed_moves},
@@ -82,8 +95,7 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     TPF_TRY(auto spool, queue::Spool::open(fs, config.fixed.paths.spool, {config.reloadable.disk.reserve_bytes}));
     TPF_TRY(const auto lock, queue::FolderLock::take(spool->folders().lock));
     audit::EventLog events;
-    TPF_TRY(make_journal_folder(fs, config.fixed.paths.journal));
-    TPF_TRY(auto journal, queue::Journal::open(config.fixed.paths.journal, events, clock));
+    TPF_TRY(auto journal, open_journal(fs, config, events, clock));
     TPF_TRY(record_start(*journal, config));
     TPF_TRY(const auto recovered, queue::recover(*spool, *journal, clock));
     log_recovery(recovered);

@@ -12,6 +12,7 @@
 #include "base/fs.h"
 #include "conf/config.h"
 #include "daemon/control_client.h"
+#include "daemon/ctl_journal.h"
 #include "daemon/ctl_print.h"
 #include "daemon/process.h"
 
@@ -146,6 +147,44 @@ int import_key(Ctl& ctl) {
     return plain(ctl, "keys import", print_plain);
 }
 
+/// A line that is written over, when somebody looks.
+ShowProgress journal_progress() {
+    if (::isatty(STDERR_FILENO) == 0) return {};
+    return [](const Json& now) {
+        const std::string of = now.value("of", 0U) == 0 ? "" : " of " + now["of"].dump();
+        std::fprintf(stderr, "\r\x1b[K%s: %s%s", now.value("part", "").c_str(), now["done"].dump().c_str(), of.c_str());
+    };
+}
+
+int show_journal(const Ctl& ctl, const Result<ControlAnswer>& answer, Printer print, const char* good) {
+    if (::isatty(STDERR_FILENO) != 0) std::fputs("\r\x1b[K", stderr);
+    if (!answer) return show_error(ctl, answer.error());
+    show(ctl, answer.value(), print);
+    return good == nullptr || answer.value().result.value(good, false) ? 0 : 1;
+}
+
+/// Asks the core; where there is none, looks itself.
+int check_journal(Ctl& ctl) {
+    const ShowProgress progress = journal_progress();
+    ctl.args["progress"] = static_cast<bool>(progress);
+    const auto socket = socket_path(ctl);
+    if (!socket) return show_error(ctl, socket.error());
+    auto answer = ask_core(socket.value(), "journal check", ctl.args, std::nullopt, progress);
+    if (!answer && answer.error().code() == Code::unavailable) {
+        const auto config = conf::load(Path(ctl.config));
+        if (!config) return show_error(ctl, conf::as_error(config.error()));
+        answer = check_journal_here(config.value(), progress);
+    }
+    return show_journal(ctl, answer, print_journal_check, "good");
+}
+
+int rebuild_journal(Ctl& ctl) {
+    const auto config = conf::load(Path(ctl.config));
+    if (!config) return show_error(ctl, conf::as_error(config.error()));
+    const auto answer = rebuild_journal_here(config.value(), ctl.args.value("reason", ""), journal_progress());
+    return show_journal(ctl, answer, print_rebuild, nullptr);
+}
+
 CLI::Option* text(CLI::App* sub, Ctl& ctl, const std::string& option, const char* name, const char* help) {
     return sub->add_option_function<std::string>(
         option, [&ctl, name](const std::string& v) { ctl.args[name] = v; }, help);
@@ -243,6 +282,15 @@ void add_audit(CLI::App& app, Ctl& ctl) {
          [](Ctl& c) { return plain(c, "audit verify", print_plain); });
 }
 
+void add_journal(CLI::App& app, Ctl& ctl) {
+    CLI::App* journal = app.add_subcommand("journal", "the database of all messages");
+    journal->require_subcommand(1)->fallthrough();
+    verb(*journal, ctl, "check", "is it whole? with the core running or stopped", check_journal);
+    CLI::App* rebuild = verb(*journal, ctl, "rebuild", "make it anew from its copy, what is left of it, and the spool",
+                             rebuild_journal);
+    text(rebuild, ctl, "--reason", "reason", "why, for the audit log")->required();
+}
+
 int run(int argc, char** argv) {
     Ctl ctl;
     CLI::App app("Operate TPF: asks the core over its unix socket.", "tpfctl");
@@ -265,6 +313,7 @@ int run(int argc, char** argv) {
     add_queue(app, ctl);
     add_keys(app, ctl);
     add_audit(app, ctl);
+    add_journal(app, ctl);
     add_local(app, ctl);
     try {
         app.parse(argc, argv);

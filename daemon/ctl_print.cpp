@@ -67,6 +67,14 @@ std::string print_status(const Json& result) {
     const Json& disk = result["disk"];
     out << "\ndisk       " << size_text(disk.value("free_bytes", std::uint64_t{0})) << " free, reserve "
         << size_text(disk.value("reserve_bytes", std::uint64_t{0})) << ", intake " << field(disk, "intake") << "\n";
+    const Json copy = result["journal"].value("copy", Json::object());
+    if (copy.value("state", "current") != "current") {
+        out << "journal    its copy is " << field(copy, "state");
+        if (copy.contains("code"))
+            out << " since " << field(copy, "since") << ": " << field(copy, "error")
+                << "; the journal itself has everything";
+        out << "\n";
+    }
     if (!result["keys"].value("message_key", false))
         out << "keys       no message key: messages wait; `tpfctl keys generate --kind message`\n";
     if (!result["keys"].value("signing_key", false))
@@ -134,6 +142,48 @@ std::string print_keys(const Json& result) {
             << std::setw(12) << field(key, "valid_from") << std::setw(12) << field(key, "valid_to")
             << field(key, "check_value") << "\n";
     }
+    return out.str();
+}
+
+std::string print_journal_check(const Json& result) {
+    std::ostringstream out;
+    for (const Json& fault : result["some"]) out << "damaged: " << text_of(fault) << "\n";
+    const std::uint64_t more = result.value("faults", std::uint64_t{0}) - result["some"].size();
+    if (more != 0) out << "and " << more << " more\n";
+    for (const Json& note : result["notes"]) out << "note: " << text_of(note) << "\n";
+    out << (result.value("good", false) ? "the journal is whole: " : "looked at: ") << field(result, "messages")
+        << " messages, " << field(result, "names") << " names, audit log to entry " << field(result, "entries")
+        << ", copy " << field(result, "copy_lines") << " entries\n";
+    if (result.contains("next")) out << "next: " << field(result, "next") << "\n";
+    return out.str();
+}
+
+std::string print_rebuild(const Json& result) {
+    std::ostringstream out;
+    if (!result.value("rebuilt", false)) {
+        const bool finished = !result["kept"].empty();
+        out << (finished ? "an interrupted rebuild was finished; the journal is whole\n"
+                         : "the journal is whole, nothing was changed\n");
+        for (const Json& path : result["kept"]) out << "kept " << text_of(path) << "\n";
+        return out.str();
+    }
+    const auto line = [&out](const char* what, const std::string& text) {
+        out << std::left << std::setw(18) << what << text << "\n";
+    };
+    const Json &copy = result["copy"], &database = result["database"], &spool = result["spool"];
+    line("new journal", field(result, "messages") + " messages, " + field(result, "names") +
+                            " names, audit log to entry " + field(result, "entries"));
+    line("from the copy", field(copy, "messages") + " messages, " + field(copy, "entries") +
+                              " audit entries, to entry " + field(copy, "last_entry") +
+                              "; damaged lines: " + field(copy, "damaged_lines"));
+    line("from the old one", field(database, "messages") + " messages and " + field(database, "entries") +
+                                 " audit entries that the copy lacked" +
+                                 (database.contains("trouble") ? "; " + field(database, "trouble") : std::string()));
+    line("from the spool", field(spool, "committed") + " committed, " + field(spool, "claimed") + " claimed anew, " +
+                               field(spool, "quarantined") + " quarantined");
+    for (const Json& loss : result["lost"]) line("LOST", text_of(loss));
+    for (const Json& path : result["kept"]) line("kept", text_of(path));
+    line("next", "start tpfd; then `tpfctl status` and `tpfctl journal check`");
     return out.str();
 }
 

@@ -213,7 +213,8 @@ class PassCommit {
 Journal::Journal(std::unique_ptr<Writer> writer) : writer_(std::move(writer)) {}
 Journal::~Journal() = default;
 
-Result<std::unique_ptr<Journal>> Journal::open(const Path& path, AuditSink& audit, const Clock& clock) {
+Result<std::unique_ptr<Journal>> Journal::open(const Path& path, AuditSink& audit, const Clock& clock,
+                                               std::unique_ptr<JournalCopy> copy) {
     TPF_TRY(auto db, sqlite::Database::open(path));
     {
         TPF_TRY(auto transaction, sqlite::Transaction::begin(db));
@@ -221,7 +222,11 @@ Result<std::unique_ptr<Journal>> Journal::open(const Path& path, AuditSink& audi
         TPF_TRY(audit.prepare(db));
         TPF_TRY(transaction.commit());
     }
-    return std::unique_ptr<Journal>(new Journal(std::make_unique<Writer>(std::move(db), audit, clock)));
+    if (copy) {
+        TPF_TRY(copy->open(db));
+    }
+    return std::unique_ptr<Journal>(
+        new Journal(std::make_unique<Writer>(std::move(db), audit, clock, std::move(copy))));
 }
 
 Status Journal::record(const AuditEntry& entry) {
@@ -406,6 +411,10 @@ Status Journal::ask(const std::function<Status(sqlite::Database&)>& question) {
 
 Journal::Statistics Journal::statistics() const {
     return writer_->statistics();
+}
+
+CopyState Journal::copy_state() const {
+    return writer_->copy_state();
 }
 
 }  // namespace tpf::queue

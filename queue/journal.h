@@ -35,6 +35,7 @@
 #include "base/result.h"
 #include "base/sqlite.h"
 #include "base/types.h"
+#include "queue/journal_copy.h"
 #include "queue/message_row.h"
 
 namespace tpf::queue {
@@ -125,8 +126,9 @@ struct Usage {
 class Journal {
   public:
     /// Opens or creates `path` (its folder exists). `audit` and `clock` outlive the Journal. Code::locked: another
-    /// process has it; Code::journal: damaged, foreign, or made by a newer version.
-    [[nodiscard]] static Result<std::unique_ptr<Journal>> open(const Path& path, AuditSink& audit, const Clock& clock);
+    /// process has it; Code::journal: damaged, foreign, made by a newer version, or not the one that `copy` is of.
+    [[nodiscard]] static Result<std::unique_ptr<Journal>> open(const Path& path, AuditSink& audit, const Clock& clock,
+                                                               std::unique_ptr<JournalCopy> copy = nullptr);
     /// Answers what was handed in, then closes.
     ~Journal();
     Journal(const Journal&) = delete;
@@ -216,6 +218,8 @@ class Journal {
         std::uint64_t waiting = 0;
     };
     [[nodiscard]] Statistics statistics() const;
+    /// How its copy stands.
+    [[nodiscard]] CopyState copy_state() const;
 
   private:
     class Writer;

@@ -22,8 +22,8 @@ bool is_of_database(const Error& error) {
 
 }  // namespace
 
-Journal::Writer::Writer(sqlite::Database db, AuditSink& audit, const Clock& clock)
-    : db_(std::move(db)), audit_(&audit), clock_(&clock), thread_([this] { run(); }) {}
+Journal::Writer::Writer(sqlite::Database db, AuditSink& audit, const Clock& clock, std::unique_ptr<JournalCopy> copy)
+    : db_(std::move(db)), audit_(&audit), clock_(&clock), copy_(std::move(copy)), thread_([this] { run(); }) {}
 
 Journal::Writer::~Writer() {
     {
@@ -64,23 +64,43 @@ Journal::Statistics Journal::Writer::statistics() const {
     return now;
 }
 
+CopyState Journal::Writer::copy_state() const {
+    return copy_ ? copy_->state() : CopyState();
+}
+
 void Journal::Writer::run() {
     std::vector<Job*> jobs;
-    while (true) {
-        {
-            std::unique_lock lock(mutex_);
-            arrived_.wait(lock, [this] { return closing_ || !waiting_.empty(); });
-            if (waiting_.empty()) return;
-            while (!waiting_.empty() && jobs.size() < kMaxGroup) {
-                jobs.push_back(waiting_.front());
-                waiting_.pop_front();
-            }
-        }
+    while (gather(jobs)) {
         work_off(jobs);
         // A job lives on its caller's stack: gone as soon as it is answered.
         for (Job* job : jobs) job->answer.set_value(std::move(job->outcome));
         jobs.clear();
+        look_after_copy();
     }
+}
+
+bool Journal::Writer::gather(std::vector<Job*>& jobs) {
+    const auto ready = [this] { return closing_ || !waiting_.empty(); };
+    const auto due = copy_ && !poisoned_ ? copy_->due() : std::nullopt;
+    std::unique_lock lock(mutex_);
+    if (!due) {
+        arrived_.wait(lock, ready);
+    } else if (const auto now = clock_->steady(); *due > now) {
+        arrived_.wait_for(lock, *due - now, ready);
+    }
+    if (closing_ && waiting_.empty()) return false;
+    while (!waiting_.empty() && jobs.size() < kMaxGroup) {
+        jobs.push_back(waiting_.front());
+        waiting_.pop_front();
+    }
+    return true;
+}
+
+/// After the answers: nobody waits for the copy.
+void Journal::Writer::look_after_copy() {
+    if (!copy_ || poisoned_) return;
+    copy_->write();
+    if (const Status looked = copy_->tick(db_); !looked) poison(looked.error());
 }
 
 void Journal::Writer::work_off(std::vector<Job*>& jobs) {
@@ -125,6 +145,7 @@ Status Journal::Writer::run_group(const std::vector<Job*>& group) {
         return at_commit ? transaction.commit() : ok();
     }();
     if (!committed) {
+        if (copy_) copy_->forget();
         // A full disk before the commit is rolled back cleanly; after anything else nobody knows what is on disk.
         const bool clean = committed.error().code() == Code::disk_full && !at_commit;
         if (!clean) poison(committed.error());
@@ -141,7 +162,7 @@ Result<bool> Journal::Writer::run_change(Job& job) {
     const UtcTime now = clock_->utc();
     auto entry = (*job.change)(db_, now);
     job.outcome = entry ? ok() : Status(fail(entry.error()));
-    if (entry && entry.value()) job.outcome = audit_->append(db_, *entry.value(), now);
+    if (entry && entry.value()) job.outcome = log_change(*entry.value(), now);
     if (!job.outcome && is_of_database(job.outcome.error())) return fail(job.outcome.error());
     const bool changed = job.outcome && entry.value().has_value();
     if (!changed) {
@@ -149,6 +170,11 @@ Result<bool> Journal::Writer::run_change(Job& job) {
     }
     TPF_TRY(db_.run("RELEASE change"));
     return changed;
+}
+
+Status Journal::Writer::log_change(const AuditEntry& entry, UtcTime now) {
+    TPF_TRY(const WrittenEntry written, audit_->append(db_, entry, now));
+    return copy_ ? copy_->note(db_, written) : ok();
 }
 
 void Journal::Writer::poison(const Error& error) {

@@ -20,13 +20,15 @@ using Question = std::function<Status(sqlite::Database& db)>;
 
 class Journal::Writer {
   public:
-    Writer(sqlite::Database db, AuditSink& audit, const Clock& clock);
+    /// `copy`: opened; null where there is none.
+    Writer(sqlite::Database db, AuditSink& audit, const Clock& clock, std::unique_ptr<JournalCopy> copy);
     ~Writer();
     /// Waits until the group is committed.
     [[nodiscard]] Status change(const Change& change);
     /// `guarded`: a change in it fails. Costs two statements; the journal's own questions are known to change nothing.
     [[nodiscard]] Status ask(const Question& question, bool guarded = false);
     [[nodiscard]] Statistics statistics() const;
+    [[nodiscard]] CopyState copy_state() const;
 
   private:
     struct Job {
@@ -38,18 +40,23 @@ class Journal::Writer {
     };
     [[nodiscard]] Status submit(Job& job);
     void run();
+    /// Waits until there is something to do, or the copy wants to be looked after. False: it is over.
+    [[nodiscard]] bool gather(std::vector<Job*>& jobs);
+    void look_after_copy();
     void work_off(std::vector<Job*>& jobs);
     [[nodiscard]] Status run_question(const Job& job);
     /// An error is one of the whole group: nothing of it was committed.
     [[nodiscard]] Status run_group(const std::vector<Job*>& group);
     /// Sets the job's outcome; true when it changed something. An error ends the group.
     [[nodiscard]] Result<bool> run_change(Job& job);
+    [[nodiscard]] Status log_change(const AuditEntry& entry, UtcTime now);
     void poison(const Error& error);
 
     // Touched by the writer's thread only.
     sqlite::Database db_;
     AuditSink* audit_;
     const Clock* clock_;
+    std::unique_ptr<JournalCopy> copy_;
     std::optional<Error> poisoned_;
 
     mutable std::mutex mutex_;

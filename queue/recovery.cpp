@@ -49,7 +49,7 @@ class Recovery {
                 if (!row) {
                     return fail(Code::journal, std::string(folder) + "/" + id.str() +
                                                    " is not in the journal: the journal is not the one of this spool, "
-                                                   "or was lost; see docs/spool-format.md");
+                                                   "or was lost");
                 }
             }
         }

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <type_traits>
 #include <variant>
 
 #include "base/encoding.h"
 #include "base/sha256.h"
+#include "queue/json_text.h"
 
 namespace tpf::queue::store {
 namespace {
@@ -218,8 +220,46 @@ bool is_fixed(std::string_view column) {
     return std::find(std::begin(kFixed), std::end(kFixed), column) != std::end(kFixed);
 }
 
+template <class Field>
+inline constexpr bool kIsNumber =
+    std::is_same_v<Field, bool> || std::is_same_v<Field, std::uint64_t> || std::is_same_v<Field, UtcTime> ||
+    std::is_same_v<Field, std::optional<UtcTime>> || std::is_same_v<Field, std::optional<std::uint64_t>>;
+
+/// A row of `next(column, is_number)` for each column; Code::journal when it does not match the digest read after them.
+template <class Next, class Digest>
+Result<MessageRow> assemble(Next&& next, Digest&& digest) {
+    MessageRow row(SpoolId::random());
+    bool good = true;
+    std::string digested;
+    each_field(row, [&](std::string_view name, auto& field) {
+        const Value value = next(name, kIsNumber<std::remove_reference_t<decltype(field)>>);
+        add_to_digest(digested, name, value);
+        good = unpack(value, field) && good;
+    });
+    if (digest() != hex(sha256(digested)) || !good) {
+        return fail(Code::journal, "a message's row does not match its digest");
+    }
+    return row;
+}
+
+struct Column {
+    std::string name;
+    bool is_number;
+};
+const std::vector<Column>& store_columns() {
+    static const std::vector<Column> all = [] {
+        std::vector<Column> list;
+        MessageRow row(SpoolId::random());
+        each_field(row, [&](std::string_view name, auto& field) {
+            list.push_back({std::string(name), kIsNumber<std::remove_reference_t<decltype(field)>>});
+        });
+        return list;
+    }();
+    return all;
+}
+
 struct Sql {
-    std::string select, insert, update;
+    std::string select, insert, update, restore;
     Sql() {
         std::string columns, marks, assignments;
         int index = 0;
@@ -234,6 +274,9 @@ struct Sql {
         const std::string last = "?" + std::to_string(index + 1);
         select = "SELECT " + columns + "digest FROM messages ";
         insert = "INSERT INTO messages(" + columns + "digest) VALUES(" + marks + last + ")";
+        restore = insert + " ON CONFLICT(id) DO UPDATE SET ";
+        for (const Column& column : store_columns()) restore += column.name + "=excluded." + column.name + ",";
+        restore += "digest=excluded.digest WHERE excluded.revision>messages.revision";
         update = "UPDATE messages SET " + assignments + "digest=" + last + " WHERE id=?1";
     }
 };
@@ -298,32 +341,23 @@ Status prepare(sqlite::Database& db) {
     return check_columns(db);
 }
 
+Status check_made(sqlite::Database& db) {
+    TPF_TRY(const std::int64_t tables, pragma(db, "SELECT count(*) FROM sqlite_schema"));
+    return tables == 0 ? Status(fail(Code::journal, "the journal is empty")) : prepare(db);
+}
+
 const std::string& select_rows() {
     return sql().select;
 }
 
 Result<MessageRow> read_row(const sqlite::Statement& statement) {
-    MessageRow row(SpoolId::random());
     int column = 0;
-    bool good = true;
-    std::string digested;
-    each_field(row, [&](std::string_view name, auto& field) {
-        using Field = std::remove_reference_t<decltype(field)>;
-        constexpr bool is_number = std::is_same_v<Field, bool> || std::is_same_v<Field, std::uint64_t> ||
-                                   std::is_same_v<Field, UtcTime> || std::is_same_v<Field, std::optional<UtcTime>> ||
-                                   std::is_same_v<Field, std::optional<std::uint64_t>>;
-        Value value;
-        if (!statement.is_null(column)) {
-            value = is_number ? Value(statement.number(column)) : Value(statement.text(column));
-        }
-        add_to_digest(digested, name, value);
-        good = unpack(value, field) && good;
-        ++column;
-    });
-    if (statement.text(column) != hex(sha256(digested)) || !good) {
-        return fail(Code::journal, "a message's row does not match its digest");
-    }
-    return row;
+    const auto next = [&](std::string_view, bool is_number) {
+        const int at = column++;
+        if (statement.is_null(at)) return Value();
+        return is_number ? Value(statement.number(at)) : Value(statement.text(at));
+    };
+    return assemble(next, [&] { return statement.text(column); });
 }
 
 Result<std::vector<MessageRow>> read_rows(sqlite::Statement& statement) {
@@ -391,6 +425,57 @@ Status update(sqlite::Database& db, MessageRow& row, State before) {
     if (row.state == before) return ok();
     TPF_TRY(count(db, before, -1));
     return count(db, row.state, 1);
+}
+
+int column_of(std::string_view name) {
+    const auto found = std::find_if(store_columns().begin(), store_columns().end(),
+                                    [name](const Column& column) { return column.name == name; });
+    return static_cast<int>(found - store_columns().begin());
+}
+
+void append_json(const sqlite::Statement& statement, std::string& out) {
+    out += '{';
+    int index = 0;
+    for (const Column& column : store_columns()) {
+        const int at = index++;
+        if (statement.is_null(at)) continue;
+        out.append("\"").append(column.name).append("\":");
+        if (column.is_number) {
+            out += std::to_string(statement.number(at));
+        } else {
+            append_json_text(out, statement.text(at));
+        }
+        out += ',';
+    }
+    out += "\"digest\":";
+    append_json_text(out, statement.text(index));
+    out += '}';
+}
+
+Result<MessageRow> row_from_json(const nlohmann::json& object) {
+    const auto next = [&](std::string_view name, bool is_number) {
+        const auto found = object.find(std::string(name));
+        if (found == object.end()) return Value();
+        if (is_number) return found->is_number_integer() ? Value(found->template get<std::int64_t>()) : Value();
+        return found->is_string() ? Value(found->template get<std::string>()) : Value();
+    };
+    return assemble(next, [&] {
+        const auto found = object.find("digest");
+        return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+    });
+}
+
+std::string digest_of(const MessageRow& row) {
+    std::string digested;
+    each_field(row, [&](std::string_view column, const auto& field) { add_to_digest(digested, column, pack(field)); });
+    return hex(sha256(digested));
+}
+
+Result<bool> restore(sqlite::Database& db, const MessageRow& row) {
+    TPF_TRY(auto statement, db.prepare(sql().restore));
+    bind_row(statement, row);
+    TPF_TRY(statement.run());
+    return db.changes() > 0;
 }
 
 }  // namespace tpf::queue::store

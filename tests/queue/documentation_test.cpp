@@ -3,6 +3,7 @@
 
 #include <sstream>
 
+#include "queue/copy_line.h"
 #include "queue/records.h"
 #include "queue/row_store.h"
 #include "tests/queue/fixtures.h"
@@ -21,7 +22,7 @@ TEST_SUITE("queue/documentation") {
         std::istringstream lines(documentation());
         int kilde = 0, post = 0, svar = 0;
         for (std::string line; std::getline(lines, line);) {
-            if (!line.starts_with("{\"form\":")) continue;
+            if (!line.starts_with("{\"form\":") || line.starts_with("{\"form\":\"tpf-copy")) continue;
             const std::string record = line + "\n";
             if (const auto one = parse_kilde(record)) {
                 ++kilde;
@@ -40,6 +41,20 @@ TEST_SUITE("queue/documentation") {
         CHECK(kilde == 1);
         CHECK(post == 1);
         CHECK(svar == 1);
+    }
+
+    TEST_CASE("the example line of the journal's copy") {
+        std::istringstream lines(documentation());
+        int found = 0;
+        for (std::string line; std::getline(lines, line);) {
+            if (!line.starts_with("{\"form\":\"tpf-copy-1\"")) continue;
+            ++found;
+            const CopyLine one = get(parse_copy_line(line));
+            const auto entry = get(audit::EventLog().follow({}, one.canonical));
+            CHECK(entry.point.seq == 1);
+            CHECK(hex(entry.point.hash) == one.hash);
+        }
+        CHECK(found == 1);
     }
 
     TEST_CASE("every column of messages and every state is named") {

@@ -61,7 +61,7 @@ class SwitchedSink final : public AuditSink {
             "CREATE TABLE IF NOT EXISTS child(id INTEGER REFERENCES parent(id) DEFERRABLE INITIALLY DEFERRED)"));
         return log_.prepare(db);
     }
-    Status append(sqlite::Database& db, const AuditEntry& entry, UtcTime time) override {
+    Result<WrittenEntry> append(sqlite::Database& db, const AuditEntry& entry, UtcTime time) override {
         if (fail_with) return fail(*fail_with, "injected");
         if (entry.actor() == fail_for) return fail(Code::internal, "injected");
         if (break_commit) {
@@ -69,6 +69,17 @@ class SwitchedSink final : public AuditSink {
         }
         return log_.append(db, entry, time);
     }
+    Result<ChainPoint> point(sqlite::Database& db, std::optional<std::uint64_t> seq) override {
+        return log_.point(db, seq);
+    }
+    Result<std::vector<WrittenEntry>> entries(sqlite::Database& db, const ChainPoint& from,
+                                              std::size_t limit) override {
+        return log_.entries(db, from, limit);
+    }
+    Result<WrittenEntry> follow(const ChainPoint& from, std::string_view canonical) const override {
+        return log_.follow(from, canonical);
+    }
+    Status restore(sqlite::Database& db, const WrittenEntry& entry) override { return log_.restore(db, entry); }
 
   private:
     audit::EventLog log_;

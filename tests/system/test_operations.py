@@ -47,7 +47,7 @@ class Commands(Case):
             ("keys", "generate", "--kind", "pseudonym", "--id", "P-9", "--register", "IPLOS", "--version", "9"),
             ("keys", "import", "--kind", "register", "--id", "IPLOS-2027", "--register", "IPLOS", public),
             ("keys", "publish", "--out", inst.folder / "tmp/nokler.xml"), ("keys", "signing", "--out", inst.folder / "tmp/sign.pem"),
-            ("audit", "show"), ("audit", "verify"))
+            ("audit", "show"), ("audit", "verify"), ("journal", "check"))
         for command in commands:
             with self.subTest(" ".join(map(str, command[:2]))):
                 done = inst.ctl("--json", *command, check=False)

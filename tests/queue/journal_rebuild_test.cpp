@@ -10,7 +10,9 @@ using tpf::test::Stopped;
 namespace {
 
 void check_equal(const Tables& now, const Tables& before) {
-    for (const auto& [table, rows] : before) {
+    for (const auto& before_table : before) {
+        const auto& table = before_table.first;
+        const auto& rows = before_table.second;
         CAPTURE(table);
         CHECK(now.at(table) == rows);
     }

@@ -70,7 +70,7 @@ class Inspector {
             TPF_TRY(const std::uint64_t size, number(db, "PRAGMA page_size"));
             progress("pages", 0, count);
             if (count * size > order_.most_page_bytes) {
-                report_.notes.push_back(
+                report_.notes.emplace_back(
                     "pages of the database were not compared, all commits would have waited for it: "
                     "stop tpfd and check again");
                 return ok();

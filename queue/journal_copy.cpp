@@ -80,7 +80,8 @@ Status JournalCopy::compare(sqlite::Database& db, const CopyEnd& end) const {
 }
 
 /// The last segment is written anew without its torn tail, and goes on from there; it becomes the segment by one
-/// rename.
+/// rename. A whole and full one too: nobody knows whether it was synced before the process ended, or whether that
+/// failed.
 Status JournalCopy::continue_after(const CopyEnd& end) {
     for (const CopyEnd::Unusable& one : end.without) {
         const Path file = settings_.folder / one.segment;
@@ -90,7 +91,7 @@ Status JournalCopy::continue_after(const CopyEnd& end) {
         log::warning("the journal's copy did not end well; it is made whole from the journal",
                      {{"path", (settings_.folder / end.segment).string()}, {"bytes", end.cut}});
     }
-    if (end.segment.empty() || (end.cut == 0 && end.good.size() >= settings_.segment_bytes)) return ok();
+    if (end.segment.empty()) return ok();
     const Path file = settings_.folder / end.segment, beside = file.string() + ".tmp";
     if (auto gone = fs_->remove_file(beside); !gone && gone.error().code() != Code::not_found) return gone;
     TPF_TRY(auto writing, fs_->create(beside, 0600));

@@ -114,10 +114,10 @@ class Loop:
     def calm(self):
         def turn():
             self.stage.supervise()
-            todo = [m for m in self.messages if len(m.acknowledged) < m.copies]
-            for message in todo:
+            unacknowledged = [m for m in self.messages if len(m.acknowledged) < m.copies]
+            for message in unacknowledged:
                 self.hand_over(message)
-            return not todo and self.stage.at_rest(self.messages)
+            return not unacknowledged and self.stage.at_rest(self.messages)
         if not harness.until(turn, 2 * harness.REST, 0.05):
             self.outcome.faults.append("not at rest: " + self.stage.log_tail("core.log", 3))
 

@@ -170,8 +170,9 @@ struct CopyFixture {
         return get(inspect_journal_file(
             path, {.ask = {}, .audit = log, .fs = posix_file_system(), .copy = copy, .spool = spool.get()}));
     }
-    RebuildOrder order() {
-        return {.fs = fs,
+    RebuildOrder order() { return order(fs); }
+    RebuildOrder order(FileSystem& with) {
+        return {.fs = with,
                 .audit = log,
                 .clock = clock,
                 .journal = path,

@@ -103,6 +103,21 @@ TEST_SUITE("queue/journal_copy") {
         check_copy_is_whole();
     }
 
+    TEST_CASE_FIXTURE(CopyFixture, "a segment that was full, but not synced, when the process was killed") {
+        segment_bytes = 6000;
+        open();
+        do {
+            delivered();
+            get(journal->counts());  // after what the answer did not wait for
+        } while (content(segments().back()).size() < segment_bytes);
+        fs.crash(Loss::none);
+        close();
+        open();
+        close();
+        fs.crash(Loss::unsynced);
+        check_copy_is_whole();
+    }
+
     TEST_CASE_FIXTURE(CopyFixture, "what the copy lacks is appended from the journal: all of it, or the end") {
         segment_bytes = 6000;
         open();

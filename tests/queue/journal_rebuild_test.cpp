@@ -266,18 +266,9 @@ TEST_SUITE("queue/journal_rebuild") {
                 }
                 put(path, damaged);
                 FaultFs faulty(folder.path());
-                RebuildOrder wanted{.fs = faulty,
-                                    .audit = log,
-                                    .clock = clock,
-                                    .journal = path,
-                                    .copy = copy,
-                                    .spool = *spool,
-                                    .settings = kSettings,
-                                    .operator_name = "kari",
-                                    .reason = "test"};
                 if (n > 0) faulty.stop_at(n);
                 try {
-                    static_cast<void>(rebuild_journal(wanted).has_value());
+                    static_cast<void>(rebuild_journal(order(faulty)).has_value());
                 } catch (const Stopped&) {
                     ++fired;
                 }

@@ -53,13 +53,17 @@ TEST_SUITE("krypteringsmodul/key_stock") {
         while (!stock.take()) std::this_thread::yield();
         PersonSealer sealer(recipient(), kTransport,
                             test::must(MeldingsId::parse("7f1c0c2e-6c3b-4f0e-9a35-0c6a3f4d2b11")), &stock);
-        std::set<std::string> sealed;
+        std::set<Bytes> keys;
         for (std::uint64_t position = 1; position <= 20; ++position) {
             std::string out;
             REQUIRE(sealer.seal({"01010012345", "<a/>"}, position, out));
-            sealed.insert(out.substr(0, out.find("</xenc:EncryptedKey>")));
+            // The first CipherValue is the wrapped key. Wrapped again, the same key would look like another one.
+            const std::size_t begin = out.find("<xenc:CipherValue>") + 18;
+            const auto wrapped = test::must(from_base64(out.substr(begin, out.find('<', begin) - begin)));
+            keys.insert(bytes_of(
+                test::must(test::register_key().unwrap(kTransport, crypto::ContentCipher::aes256_gcm, wrapped))));
         }
-        CHECK(sealed.size() == 20);
+        CHECK(keys.size() == 20);
     }
 }
 

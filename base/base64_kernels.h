@@ -11,6 +11,8 @@ namespace tpf {
 
 inline constexpr char kBase64Alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/// base64_value is below this for the alphabet.
+inline constexpr std::uint8_t kBase64Digits = 64;
 /// What base64_value answers for characters that stand for no six bits. The highest bit tells them apart.
 inline constexpr std::uint8_t kBase64Foreign = 0xff;
 inline constexpr std::uint8_t kBase64Space = 0xfe;
@@ -26,6 +28,8 @@ struct Base64Kernels {
     std::size_t (*decode)(const char* in, std::size_t size, std::uint8_t* out);
     /// The same without writing.
     std::size_t (*validate)(const char* in, std::size_t size);
+    /// The same, the characters copied to `out`.
+    std::size_t (*copy)(const char* in, std::size_t size, char* out);
     /// Encodes and returns how many bytes it took, the largest multiple of 3.
     std::size_t (*encode)(const std::uint8_t* in, std::size_t size, char* out);
 };

@@ -28,6 +28,13 @@ class Base64Decoder {
     /// Decodes `text` to `out` and returns how many bytes were written. Foreign characters, anything but white space
     /// after the padding: Code::base64.
     [[nodiscard]] Result<std::size_t> update(std::string_view text, std::uint8_t* out);
+    /// The same for as much of `text` as is nothing but alphabet: it ends before white space, padding and what is
+    /// wrong, of which nothing is said.
+    struct Run {
+        std::size_t taken = 0;    ///< characters
+        std::size_t written = 0;  ///< bytes
+    };
+    [[nodiscard]] Run run(std::string_view text, std::uint8_t* out) noexcept;
     /// The end of the text: Code::base64 unless it ended on a full group.
     [[nodiscard]] Status finish() const;
     /// Ready for a new text.
@@ -35,7 +42,9 @@ class Base64Decoder {
 
   private:
     [[nodiscard]] Status take(std::uint8_t value);
+    void take_digit(std::uint8_t value) noexcept;
     [[nodiscard]] Result<std::uint8_t*> end_group(std::uint8_t* out);
+    [[nodiscard]] std::uint8_t* write_group(std::uint8_t* out) noexcept;
 
     const Base64Kernels* kernels_;
     std::uint32_t group_ = 0;  // bits gathered of an unfinished group
@@ -50,6 +59,10 @@ class Base64Validator {
   public:
     explicit Base64Validator(Base64Path path = Base64Path::fastest) noexcept;
     [[nodiscard]] Status update(std::string_view text);
+    /// The same for as much of `text` as is nothing but alphabet: how many characters that is.
+    [[nodiscard]] std::size_t run(std::string_view text) noexcept;
+    /// The same, the characters copied to `out`, which has room for all of `text`.
+    [[nodiscard]] std::size_t copy_run(std::string_view text, char* out) noexcept;
     [[nodiscard]] Status finish() const;
     /// Bytes that the text decodes to, once finish() succeeded.
     [[nodiscard]] std::uint64_t decoded_size() const noexcept { return (characters_ / 4) * 3 - padding_; }
@@ -57,6 +70,8 @@ class Base64Validator {
     void reset() noexcept;
 
   private:
+    void count(std::string_view run) noexcept;
+
     const Base64Kernels* kernels_;
     std::uint64_t characters_ = 0;  // alphabet and padding, white space not counted
     unsigned padding_ = 0;

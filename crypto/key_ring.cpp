@@ -1,7 +1,9 @@
 #include "crypto/key_ring.h"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
+#include <thread>
 #include <tuple>
 #include <utility>
 
@@ -69,42 +71,96 @@ Status load_public(Key& key) {
     return ok();
 }
 
-/// Opens the file that holds the secret, and checks that it is the key that the ring names.
-Status load_secret(Key& key, KeyFolder& folder, const std::optional<RingKdf>& kdf) {
+Status load_pseudonym_key(Key& key, KeyFolder& folder, const std::optional<RingKdf>& kdf) {
+    if (!kdf) return fail(Code::config, "keyring.json: a pseudonym key without \"kdf\"");
+    TPF_TRY(auto secret, folder.read_secret(key.facts(), *kdf));
+    if (check_value(secret) != key.facts().check_value) return not_the_key(key.facts());
+    key.secret = std::make_shared<const SecretBytes>(std::move(secret));
+    return ok();
+}
+
+/// Opens what its file held, and checks that it is the key that the ring names.
+Status open_private(Key& key, const std::string& pem, const SecretBytes& passphrase) {
     const KeyFacts& facts = key.facts();
-    TPF_TRY(folder.need_passphrase());
-    if (facts.kind == KeyKind::pseudonym) {
-        if (!kdf) return fail(Code::config, "keyring.json: a pseudonym key without \"kdf\"");
-        TPF_TRY(auto secret, folder.read_secret(facts, *kdf));
-        if (check_value(secret) != facts.check_value) return not_the_key(facts);
-        key.secret = std::make_shared<const SecretBytes>(std::move(secret));
-        return ok();
-    }
-    TPF_TRY(const auto pem, folder.read_pem(facts));
     if (facts.kind == KeyKind::message) {
-        TPF_TRY(auto opened, RsaPrivateKey::from_pem(pem, folder.passphrase()));
+        TPF_TRY(auto opened, RsaPrivateKey::from_pem(pem, passphrase));
         if (check_value(opened.public_key()) != facts.check_value) return not_the_key(facts);
         key.unwrapper = std::make_shared<const RsaPrivateKey>(std::move(opened));
     } else {
-        TPF_TRY(auto opened, SigningKey::from_pem(pem, folder.passphrase()));
+        TPF_TRY(auto opened, SigningKey::from_pem(pem, passphrase));
         if (check_value(opened.verify_key()) != facts.check_value) return not_the_key(facts);
         key.signing = std::move(opened);
     }
     return ok();
 }
 
-Result<KeyPointer> load_key(RingEntry entry, KeyFolder& folder, const std::optional<RingKdf>& kdf) {
-    auto key = std::make_shared<Key>(Key{std::move(entry), {}, {}, {}, {}, {}});
-    if (key->facts().kind != KeyKind::pseudonym) {
-        if (const auto loaded = load_public(*key); !loaded) {
-            return fail(Code::wrong_key, "key " + key->facts().id.str() + ": " + loaded.error().detail());
+/// Opens the keys of a ring, which takes a scrypt each for private ones, on all cores.
+class Loading {
+  public:
+    Loading(KeyFolder& folder, const std::optional<RingKdf>& kdf) : folder_(folder), kdf_(kdf) {}
+
+    /// The first fault in the ring's order is told.
+    [[nodiscard]] Result<Keys> load(std::vector<RingEntry> entries) {
+        std::vector<std::shared_ptr<Key>> keys;
+        for (RingEntry& entry : entries) {
+            keys.push_back(std::make_shared<Key>(Key{std::move(entry), {}, {}, {}, {}, {}}));
+            TPF_TRY(read(*keys.back()));
         }
+        open_all();
+        for (const Private& one : private_) {
+            if (!one.opened) return fail(one.opened.error());
+        }
+        return Keys(keys.begin(), keys.end());
     }
-    if (key->facts().state != KeyState::destroyed && has_secret(key->facts().kind)) {
-        TPF_TRY(load_secret(*key, folder, kdf));
+
+  private:
+    struct Private {
+        Key* key;
+        std::string pem;
+        Status opened = ok();
+    };
+
+    Status read(Key& key) {
+        const KeyFacts& facts = key.facts();
+        if (facts.kind != KeyKind::pseudonym) {
+            if (const auto loaded = load_public(key); !loaded) {
+                return fail(Code::wrong_key, "key " + facts.id.str() + ": " + loaded.error().detail());
+            }
+        }
+        if (facts.state == KeyState::destroyed || !has_secret(facts.kind)) return ok();
+        TPF_TRY(folder_.need_passphrase());
+        if (facts.kind == KeyKind::pseudonym) {
+            private_.push_back({&key, {}});
+            return ok();
+        }
+        TPF_TRY(auto pem, folder_.read_pem(facts));
+        private_.push_back({&key, std::move(pem)});
+        return ok();
     }
-    return KeyPointer(std::move(key));
-}
+
+    void open_all() {
+        std::atomic<std::size_t> next = 0;
+        const auto work = [&] {
+            for (std::size_t i = next++; i < private_.size(); i = next++) {
+                Private& one = private_[i];
+                if (one.key->facts().kind != KeyKind::pseudonym)
+                    one.opened = open_private(*one.key, one.pem, folder_.passphrase());
+            }
+        };
+        std::vector<std::jthread> others;
+        const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+        for (std::size_t i = 1; i < std::min(cores, private_.size()); ++i) others.emplace_back(work);
+        // All pseudonym keys are sealed under one key that the folder derives once.
+        for (Private& one : private_) {
+            if (one.key->facts().kind == KeyKind::pseudonym) one.opened = load_pseudonym_key(*one.key, folder_, kdf_);
+        }
+        work();
+    }
+
+    KeyFolder& folder_;
+    const std::optional<RingKdf>& kdf_;
+    std::vector<Private> private_;
+};
 
 }  // namespace
 
@@ -243,11 +299,7 @@ Result<std::unique_ptr<KeyRing>> KeyRing::open(FileSystem& fs, const Path& folde
     TPF_TRY(auto record, state->folder.read_record());
     state->kdf = record.kdf;
     state->folder.report_strangers(record);
-    Keys keys;
-    for (RingEntry& entry : record.keys) {
-        TPF_TRY(auto key, load_key(std::move(entry), state->folder, record.kdf));
-        keys.push_back(std::move(key));
-    }
+    TPF_TRY(auto keys, Loading(state->folder, record.kdf).load(std::move(record.keys)));
     state->show(std::move(keys));
     return std::unique_ptr<KeyRing>(new KeyRing(std::move(state)));
 }

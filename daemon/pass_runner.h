@@ -1,8 +1,7 @@
 #pragma once
 // Drives one pass over files: reads and hashes the input, hashes and writes the output. A large message uses two
-// threads (read + hash + pass, hash + write): with a third one for reading, the bytes that change cores cost as much as
-// it gave. A small one is done
-// in the caller's thread. Memory: a few buffers of Pass::kPiece.
+// threads (read + hash the input + write; pass + hash the output), which share its work about evenly; a small one is
+// done in the caller's thread. Memory: a few buffers of Pass::kPiece.
 
 #include "base/fs.h"
 #include "base/sha256.h"

@@ -85,6 +85,7 @@ class PseudonymisedReader::Walk final : public SchemaHandler {
     Status leave(int id) override;
     Status leaf(int id, std::string_view value) override;
     Status stream(int id, std::string_view value) override;
+    Result<std::size_t> stream_run(int id, std::string_view bytes) override;
 
   private:
     Status begin_message(const XmlStart& tag);
@@ -177,6 +178,15 @@ Status PseudonymisedReader::Walk::stream(int id, std::string_view value) {
     if (id != Field::content) return ok();
     TPF_TRY(content_.update(value));
     return handler_.sealed_piece(value);
+}
+
+Result<std::size_t> PseudonymisedReader::Walk::stream_run(int id, std::string_view bytes) {
+    if (id != Field::content) return std::size_t{0};
+    const std::size_t run = content_.run(bytes);
+    if (run != 0) {
+        TPF_TRY(handler_.sealed_piece(bytes.substr(0, run)));
+    }
+    return run;
 }
 
 Status PseudonymisedReader::Walk::begin_message(const XmlStart& tag) {

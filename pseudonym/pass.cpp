@@ -71,6 +71,14 @@ class Pass::Run final : public SubmissionHandler {
         return ok();
     }
 
+    Result<std::size_t> content_run(std::string_view bytes) override {
+        const std::string_view part = bytes.substr(0, kTextPiece);
+        const Base64Decoder::Run run = decoder_.run(part, decryptor_->prepare(Base64Decoder::max_output(part.size())));
+        TPF_TRY(const auto plaintext, decryptor_->advance(run.written));
+        TPF_TRY(read_plaintext(plaintext));
+        return run.taken;
+    }
+
     Status content_end() override {
         TPF_TRY(decoder_.finish());
         TPF_TRY(const auto rest, decryptor_->finish());
@@ -158,6 +166,7 @@ class HeaderPeek::Run final : public SubmissionHandler {
     }
     Status content_begin(const SealedData&) override { return ok(); }
     Status content_piece(std::string_view) override { return ok(); }
+    Result<std::size_t> content_run(std::string_view) override { return std::size_t{0}; }
     Status content_end() override { return ok(); }
     [[nodiscard]] const std::optional<ClearHeader>& found() const noexcept { return header_; }
 

@@ -55,7 +55,7 @@ class Pass {
     /// Persons without a pseudonym; for Code::invalid_number.
     [[nodiscard]] PersonMarks marked() const;
 
-    static constexpr std::size_t kPiece = 256 * 1024;
+    static constexpr std::size_t kPiece = 128 * 1024;
 
   private:
     class Run;

@@ -18,6 +18,10 @@ void wipe_text(std::string& text) noexcept {
 
 }  // namespace
 
+Result<std::size_t> SchemaHandler::stream_run(int, std::string_view) {
+    return std::size_t{0};
+}
+
 SchemaWalker::SchemaWalker(std::span<const ElementRule> roots, SchemaHandler& handler, std::size_t leaf_bytes,
                            Code foreign)
     : handler_(handler), leaf_bytes_(leaf_bytes), foreign_(foreign) {
@@ -61,6 +65,17 @@ Result<const ElementRule*> SchemaWalker::match(const XmlStart& tag) {
                                     (level.rule != nullptr ? " in " + name_of(*level.rule) : std::string()));
 }
 
+/// The rule whose turn it is, if it fitted the same bytes in the same bindings before: then it does again, attributes
+/// and all. nullptr where that has to be found out.
+const ElementRule* SchemaWalker::match_known(unsigned known) {
+    Level& level = levels_.back();
+    if (known == 0 || level.next >= level.children.size()) return nullptr;
+    const ElementRule* const rule = &level.children[level.next];
+    if (known_[known][0] != rule && known_[known][1] != rule) return nullptr;
+    if (rule->occurs != ElementRule::Occurs::any_number) ++level.next;
+    return rule;
+}
+
 Status SchemaWalker::check_attributes(const ElementRule& rule, const XmlStart& tag) const {
     for (const XmlAttribute& attribute : tag.attributes) {
         const auto known = std::find_if(rule.attributes.begin(), rule.attributes.end(), [&](const AttributeRule& r) {
@@ -90,8 +105,13 @@ Status SchemaWalker::start(const XmlStart& tag) {
     if (parent != nullptr && parent->content != ElementRule::Content::children) {
         return fail(parent->foreign, "an element inside " + name_of(*parent));
     }
-    TPF_TRY(const ElementRule* rule, match(tag));
-    TPF_TRY(check_attributes(*rule, tag));
+    const ElementRule* rule = match_known(tag.known);
+    if (rule == nullptr) {
+        TPF_TRY(rule, match(tag));
+        TPF_TRY(check_attributes(*rule, tag));
+        Known& known = known_[tag.known];
+        known = {rule, known[0]};
+    }
     levels_.push_back({rule, rule->children, 0});
     return handler_.enter(rule->id, tag);
 }
@@ -127,6 +147,12 @@ Status SchemaWalker::text(std::string_view, std::string_view value) {
     if (is_xml_space(value)) return ok();
     return fail(foreign_here(),
                 "text" + (rule != nullptr ? " in " + name_of(*rule) : std::string()) + " outside a field");
+}
+
+Result<std::size_t> SchemaWalker::base64_run(std::string_view bytes) {
+    const ElementRule* rule = levels_.back().rule;
+    if (rule == nullptr || rule->content != ElementRule::Content::stream) return std::size_t{0};
+    return handler_.stream_run(rule->id, bytes);
 }
 
 Status SchemaWalker::finish() {

@@ -2,6 +2,7 @@
 // Formats as data: a tree of elements, what each may hold, and a walker that holds a document against it while it is
 // scanned. What the tree does not name stops the document. The formats themselves: formats_schema.h.
 
+#include <array>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,6 +50,8 @@ class SchemaHandler {
     /// The trimmed value; dies with the call and is wiped after it.
     [[nodiscard]] virtual Status leaf(int id, std::string_view value) = 0;
     [[nodiscard]] virtual Status stream(int id, std::string_view value) = 0;
+    /// XmlHandler::base64_run inside a stream.
+    [[nodiscard]] virtual Result<std::size_t> stream_run(int id, std::string_view bytes);
 };
 
 /// Walks one document along `roots` (one root element, or a sequence of top elements where the scanner was given a
@@ -65,6 +68,7 @@ class SchemaWalker final : public XmlHandler {
     [[nodiscard]] Status start(const XmlStart& tag) override;
     [[nodiscard]] Status end(const XmlEnd& tag) override;
     [[nodiscard]] Status text(std::string_view raw, std::string_view value) override;
+    [[nodiscard]] Result<std::size_t> base64_run(std::string_view bytes) override;
     /// All required top elements were there. For sequences without a wrapper.
     [[nodiscard]] Status finish();
 
@@ -74,7 +78,10 @@ class SchemaWalker final : public XmlHandler {
         std::span<const ElementRule> children;
         std::size_t next = 0;  // index of the first child that may still come
     };
+    /// What a tag that the scanner knows again has been, in the last two places where it stood.
+    using Known = std::array<const ElementRule*, 2>;
     Result<const ElementRule*> match(const XmlStart& tag);
+    const ElementRule* match_known(unsigned known);
     Status check_attributes(const ElementRule& rule, const XmlStart& tag) const;
     Status check_complete(const Level& level) const;
 
@@ -84,6 +91,7 @@ class SchemaWalker final : public XmlHandler {
     std::size_t leaf_bytes_;
     Code foreign_;
     std::vector<Level> levels_;
+    std::array<Known, XmlScanner::kRemembered + 1> known_{};
     std::string leaf_;
 };
 

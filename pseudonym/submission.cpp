@@ -41,4 +41,9 @@ Status SubmissionReader::stream(int id, std::string_view value) {
     return sealed_.stream(id, value);
 }
 
+Result<std::size_t> SubmissionReader::stream_run(int id, std::string_view bytes) {
+    if (id != Field::content) return std::size_t{0};
+    return handler_.content_run(bytes);
+}
+
 }  // namespace tpf::pseudonym

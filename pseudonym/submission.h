@@ -25,6 +25,8 @@ class SubmissionHandler {
     [[nodiscard]] virtual Status header(const ClearHeader& header, const Bindings& bindings) = 0;
     [[nodiscard]] virtual Status content_begin(const SealedData& sealed) = 0;
     [[nodiscard]] virtual Status content_piece(std::string_view base64) = 0;
+    /// Takes what it can of XmlHandler::base64_run.
+    [[nodiscard]] virtual Result<std::size_t> content_run(std::string_view bytes) = 0;
     [[nodiscard]] virtual Status content_end() = 0;
 };
 
@@ -39,10 +41,12 @@ class SubmissionReader final : private XmlHandler, private SchemaHandler {
     Status start(const XmlStart& tag) override { return walker_.start(tag); }
     Status end(const XmlEnd& tag) override { return walker_.end(tag); }
     Status text(std::string_view raw, std::string_view value) override { return walker_.text(raw, value); }
+    Result<std::size_t> base64_run(std::string_view bytes) override { return walker_.base64_run(bytes); }
     Status enter(int id, const XmlStart& tag) override;
     Status leave(int id) override;
     Status leaf(int id, std::string_view value) override;
     Status stream(int id, std::string_view value) override;
+    Result<std::size_t> stream_run(int id, std::string_view bytes) override;
     Status tell_header();
 
     SubmissionHandler& handler_;

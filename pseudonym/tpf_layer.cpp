@@ -7,7 +7,7 @@
 namespace tpf::pseudonym {
 namespace {
 
-constexpr std::size_t kFlushBytes = 256 * 1024;
+constexpr std::size_t kFlushBytes = 128 * 1024;
 constexpr std::size_t kMaxNumberCharacters = 32;
 constexpr std::size_t kMinSealedBytes = 28;  // 12 of IV, 16 of tag
 
@@ -74,19 +74,21 @@ void TpfLayer::close(std::string_view local) {
 }
 void TpfLayer::element(std::string_view local, std::string_view value) {
     open(local);
-    append_escaped(value, out_);
+    scratch_.clear();
+    append_escaped(value, scratch_);
+    out_.append(scratch_);
     close(local);
 }
 
 void TpfLayer::write_root() {
-    out_ += "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<";
-    out_.append(prefix_).append(":PseudonymisertMelding");
-    append_declaration(prefix_, kPseudonymisertUri, out_);
+    std::string root = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<" + prefix_ + ":PseudonymisertMelding";
+    append_declaration(prefix_, kPseudonymisertUri, root);
     for (const auto& [prefix, uri] : bindings_) {
-        if (prefix != prefix_) append_declaration(prefix, uri, out_);
+        if (prefix != prefix_) append_declaration(prefix, uri, root);
     }
-    out_ +=
+    root +=
         " versjon=\"1\" domene=\"" + clear_.reg.str() + "\" nokkelversjon=\"" + version_list(setup_.derivers) + "\">";
+    out_.append(root);
 }
 
 Status TpfLayer::write_header() {
@@ -107,11 +109,43 @@ Status TpfLayer::write_header() {
     return ok();
 }
 
+Status TpfLayer::feed(std::string_view plaintext) {
+    piece_ = plaintext;
+    TPF_TRY(scanner_.feed(plaintext));
+    write_carried();
+    piece_ = {};
+    return ok();
+}
+
+/// One tag after the other is copied as one run, as long as they stand together in the piece at hand. What stands
+/// elsewhere (the scanner's own memory) does not outlive the event.
+void TpfLayer::carry_on(std::string_view raw) {
+    if (raw.empty()) return;
+    const auto address = [](const char* at) { return reinterpret_cast<std::uintptr_t>(at); };
+    const bool stays = address(raw.data()) >= address(piece_.data()) &&
+                       address(raw.data() + raw.size()) <= address(piece_.data() + piece_.size());
+    if (stays && !carried_.empty() && carried_.data() + carried_.size() == raw.data()) {
+        carried_ = {carried_.data(), carried_.size() + raw.size()};
+        return;
+    }
+    write_carried();
+    if (stays) {
+        carried_ = raw;
+    } else {
+        out_.append(raw);
+    }
+}
+
+void TpfLayer::write_carried() {
+    out_.append(carried_);
+    carried_ = {};
+}
+
 Status TpfLayer::start(const XmlStart& tag) {
     TPF_TRY(walker_.start(tag));
     if (capturing_) {
         TPF_TRY(check_bindings(tag));
-        out_ += tag.raw;
+        carry_on(tag.raw);
     }
     return ok();
 }
@@ -129,15 +163,22 @@ Status TpfLayer::check_bindings(const XmlStart& tag) {
 Status TpfLayer::end(const XmlEnd& tag) {
     const bool captured = capturing_;
     TPF_TRY(walker_.end(tag));
-    if (captured) out_ += tag.raw;
+    if (captured) {
+        carry_on(tag.raw);
+        if (!capturing_) write_carried();
+    }
     return ok();
 }
 
 Status TpfLayer::text(std::string_view raw, std::string_view value) {
     TPF_TRY(walker_.text(raw, value));
     if (!capturing_) return ok();
-    out_ += raw;
+    carry_on(raw);
     return flush_if_full();
+}
+
+Result<std::size_t> TpfLayer::base64_run(std::string_view bytes) {
+    return walker_.base64_run(bytes);
 }
 
 Status TpfLayer::enter(int id, const XmlStart& tag) {
@@ -218,6 +259,15 @@ Status TpfLayer::stream(int id, std::string_view value) {
     return sealed_.stream(id, value);
 }
 
+Result<std::size_t> TpfLayer::stream_run(int id, std::string_view bytes) {
+    if (id != Field::content) return std::size_t{0};
+    write_carried();
+    const std::size_t run = content_.copy_run(bytes, out_.room(bytes.size()));
+    out_.grow(run);
+    TPF_TRY(flush_if_full());
+    return run;
+}
+
 Status TpfLayer::contact_leaf(int id, std::string_view value) {
     if (id == Field::epost) {
         TPF_TRY(check_epost(value));
@@ -261,15 +311,16 @@ Status TpfLayer::open_person(const XmlStart& tag) {
     });
     if (rebound) person_prefix_ = free_prefix([&](std::string_view prefix) { return scanner_.resolve(prefix); });
     out_.append("<").append(person_prefix_).append(":Person");
+    scratch_.clear();
     if (rebound && scanner_.resolve(person_prefix_).empty())
-        append_declaration(person_prefix_, kPseudonymisertUri, out_);
+        append_declaration(person_prefix_, kPseudonymisertUri, scratch_);
     if (!tag.declared.empty()) {
         std::vector<XmlBinding> declared(tag.declared.begin(), tag.declared.end());
         std::sort(declared.begin(), declared.end(), [](const auto& a, const auto& b) { return a.prefix < b.prefix; });
         TPF_TRY(check_bindings(tag));
-        for (const XmlBinding& binding : declared) append_declaration(binding.prefix, binding.uri, out_);
+        for (const XmlBinding& binding : declared) append_declaration(binding.prefix, binding.uri, scratch_);
     }
-    out_ += '>';
+    out_.append(scratch_).append('>');
     return ok();
 }
 
@@ -289,8 +340,9 @@ Status TpfLayer::replace_number(std::string_view value) {
         return ok();
     }
     for (PseudonymDeriver& deriver : setup_.derivers) {
-        out_.append("<").append(person_prefix_).append(":Pseudonym>");
-        deriver.append(*judged.number, clear_.avsender.organisasjonsnummer(), out_);
+        scratch_.clear();
+        deriver.append(*judged.number, clear_.avsender.organisasjonsnummer(), scratch_);
+        out_.append("<").append(person_prefix_).append(":Pseudonym>").append(scratch_);
         out_.append("</").append(person_prefix_).append(":Pseudonym>");
     }
     return ok();
@@ -323,7 +375,7 @@ Result<PassReport> TpfLayer::finish() {
         return fail(Code::invalid_number, std::to_string(marked_.count()) + " persons have a missing or wrong number");
     }
     close("PseudonymisertMelding");
-    out_ += '\n';
+    out_.append('\n');
     TPF_TRY(flush());
     PassReport report{clear_, *created_, *from_, *to_, expected_, std::move(marked_), {}};
     for (const PseudonymDeriver& deriver : setup_.derivers) report.key_versions.push_back(deriver.version());

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "base/person_marks.h"
+#include "base/text_buffer.h"
 #include "crypto/key_ring.h"
 #include "pseudonym/derivation.h"
 #include "pseudonym/fields.h"
@@ -25,8 +26,9 @@ namespace tpf::pseudonym {
 class OutputSink {
   public:
     virtual ~OutputSink() = default;
-    /// May take the string and leave another in its place, so that a writer on another thread need not copy.
-    [[nodiscard]] virtual Status write(std::string& piece) = 0;
+    /// May take the buffer and leave another in its place, so that a writer on another thread need not copy. What is
+    /// left is cleared by the caller.
+    [[nodiscard]] virtual Status write(TextBuffer& piece) = 0;
 };
 
 /// What one register's messages need; made for one pass.
@@ -67,7 +69,7 @@ class TpfLayer final : private XmlHandler, private SchemaHandler {
              OutputSink& sink);
     ~TpfLayer() override;
 
-    [[nodiscard]] Status feed(std::string_view plaintext) { return scanner_.feed(plaintext); }
+    [[nodiscard]] Status feed(std::string_view plaintext);
     /// The plaintext's end: all was there, the counts are right; the last output is written.
     [[nodiscard]] Result<PassReport> finish();
     /// Hode was read and is the clear header.
@@ -79,11 +81,15 @@ class TpfLayer final : private XmlHandler, private SchemaHandler {
     Status start(const XmlStart& tag) override;
     Status end(const XmlEnd& tag) override;
     Status text(std::string_view raw, std::string_view value) override;
+    Result<std::size_t> base64_run(std::string_view bytes) override;
     Status enter(int id, const XmlStart& tag) override;
     Status leave(int id) override;
     Status leaf(int id, std::string_view value) override;
     Status stream(int id, std::string_view value) override;
+    Result<std::size_t> stream_run(int id, std::string_view bytes) override;
 
+    void carry_on(std::string_view raw);
+    void write_carried();
     void write_root();
     Status write_header();
     Status check_bindings(const XmlStart& tag);
@@ -115,7 +121,10 @@ class TpfLayer final : private XmlHandler, private SchemaHandler {
     std::bitset<XmlScanner::kRemembered + 1> checked_;            // known tags whose declarations may be written
     std::string prefix_;                                          // of our namespace in the output
     std::string person_prefix_;  // of the person at hand, where the sender bound prefix_ otherwise
-    std::string out_;
+    TextBuffer out_;
+    std::string_view piece_;    // what feed() is at
+    std::string_view carried_;  // of it: markup that goes into the output next, as it stands
+    std::string scratch_;
     bool header_confirmed_ = false;
     std::optional<UtcTime> created_;
     std::optional<std::chrono::sys_days> from_;

@@ -153,6 +153,10 @@ std::string_view trim_xml_space(std::string_view text) noexcept {
     return text;
 }
 
+Result<std::size_t> XmlHandler::base64_run(std::string_view) {
+    return std::size_t{0};
+}
+
 Status XmlHandler::extra(std::string_view, std::string_view) {
     return fail(Code::not_allowed, "a comment, CDATA section or processing instruction");
 }
@@ -445,7 +449,13 @@ Result<std::size_t> XmlScanner::process_text(std::string_view bytes) {
         return run.size();
     }
     std::size_t at = 0;
-    std::size_t told = 0;
+    while (at < bytes.size()) {
+        TPF_TRY(const std::size_t run, handler_.base64_run(bytes.substr(at)));
+        if (run == 0) break;
+        brackets_ = 0;
+        at += run;
+    }
+    std::size_t told = at;
     // Also before a fault: which one comes first must not depend on how the document is cut.
     const auto tell = [&]() -> Status {
         const std::string_view run = bytes.substr(told, at - told);

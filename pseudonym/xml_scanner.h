@@ -80,6 +80,10 @@ class XmlHandler {
     /// A piece of character data. `value` is what it means: the same bytes, or what one reference stands for. A
     /// character is never split over two pieces. Line ends are as they stand.
     [[nodiscard]] virtual Status text(std::string_view raw, std::string_view value) = 0;
+    /// Asked first where character data goes on: how many bytes at the front of `bytes` are letters of ASCII, digits,
+    /// '+' or '/', and have been taken as text() would have. The scanner does not look at them again: such characters
+    /// mean themselves. So long base64 is gone through once. 0: text() takes it.
+    [[nodiscard]] virtual Result<std::size_t> base64_run(std::string_view bytes);
     /// A piece of a comment or processing instruction (value empty) or CDATA section (value: its content). Only with
     /// XmlOptions::extras.
     [[nodiscard]] virtual Status extra(std::string_view raw, std::string_view value);

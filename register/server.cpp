@@ -457,6 +457,15 @@ void run_threads(net::io_context& io, unsigned count) {
     for (std::thread& thread : threads) thread.join();
 }
 
+/// From here on a second signal would find the default action in its place, and make a failure of a good end.
+void hold_back_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
 }  // namespace
 
 Status serve(const ServerSettings& settings, const IntakeSettings& intake, FaultPlan& faults) {
@@ -473,6 +482,7 @@ Status serve(const ServerSettings& settings, const IntakeSettings& intake, Fault
     log::info("serving", {{"register", settings.rules.reg.str()}, {"port", std::uint64_t{port}}});
     if (!faults.empty()) log::warning("this register makes faults on purpose");
     run_threads(shared.io, settings.threads);
+    hold_back_signals();
     if (shared.fatal) return fail(*shared.fatal);
     log::info("stopped", {{"requests", shared.served.load()},
                           {"accepted", shared.accepted.load()},

@@ -59,6 +59,55 @@ std::optional<Bytes> decode(Base64Path path, const std::vector<std::string_view>
     return all;
 }
 
+/// The same, taken in runs as far as they reach and character by character where one ends.
+std::optional<Bytes> decode_in_runs(Base64Path path, const std::vector<std::string_view>& cut) {
+    Base64Decoder decoder(path);
+    Bytes all;
+    const auto keep = [&](const Bytes& out, std::size_t size) {
+        REQUIRE(size <= out.size());
+        all.insert(all.end(), out.begin(), out.begin() + static_cast<std::ptrdiff_t>(size));
+    };
+    for (std::string_view rest : cut) {
+        while (!rest.empty()) {
+            Bytes out(Base64Decoder::max_output(rest.size()));
+            const auto run = decoder.run(rest, out.data());
+            keep(out, run.written);
+            rest.remove_prefix(run.taken);
+            if (rest.empty()) break;
+            const auto size = decoder.update(rest.substr(0, 1), out.data());
+            if (!size) return std::nullopt;
+            keep(out, size.value());
+            rest.remove_prefix(1);
+        }
+    }
+    if (!decoder.finish()) return std::nullopt;
+    return all;
+}
+
+/// What the validator says of runs, and whether it copied each as it is.
+std::optional<std::uint64_t> validate_in_runs(Base64Path path, const std::vector<std::string_view>& cut) {
+    Base64Validator counter(path), copier(path);
+    for (std::string_view rest : cut) {
+        while (!rest.empty()) {
+            const std::size_t run = counter.run(rest);
+            std::string copy(rest.size() + 1, '~');
+            REQUIRE(copier.copy_run(rest, copy.data()) == run);
+            CHECK(copy.substr(0, run) == rest.substr(0, run));
+            CHECK(copy.substr(run) == std::string(copy.size() - run, '~'));
+            rest.remove_prefix(run);
+            if (rest.empty()) break;
+            const auto one = counter.update(rest.substr(0, 1));
+            REQUIRE(copier.update(rest.substr(0, 1)).has_value() == one.has_value());
+            if (!one) return std::nullopt;
+            rest.remove_prefix(1);
+        }
+    }
+    if (!counter.finish()) return std::nullopt;
+    REQUIRE(copier.finish());
+    CHECK(copier.decoded_size() == counter.decoded_size());
+    return counter.decoded_size();
+}
+
 std::optional<std::uint64_t> validate(Base64Path path, const std::vector<std::string_view>& cut) {
     Base64Validator validator(path);
     for (const auto piece : cut) {
@@ -112,6 +161,8 @@ TEST_SUITE("base/base64_stream") {
                 for (const auto path : kPaths) {
                     CHECK(decode(path, cut) == bytes);
                     CHECK(validate(path, cut) == bytes.size());
+                    CHECK(decode_in_runs(path, cut) == bytes);
+                    CHECK(validate_in_runs(path, cut) == bytes.size());
                 }
             }
         }
@@ -131,6 +182,11 @@ TEST_SUITE("base/base64_stream") {
                     const bool last_pad = c == '=' && at + 1 == text.size();
                     CHECK(bytes.has_value() == (expected || last_pad));
                     CHECK(validate(path, {text}).has_value() == bytes.has_value());
+                    CHECK(decode_in_runs(path, {text}) == bytes);
+                    CHECK(validate_in_runs(path, {text}).has_value() == bytes.has_value());
+                    Base64Validator counter(path);
+                    const bool stands = expected || (counter.run(text) == at);
+                    CHECK(stands);
                 }
             }
         }
@@ -157,6 +213,8 @@ TEST_SUITE("base/base64_stream") {
             for (const auto path : {Base64Path::scalar, Base64Path::avx2}) {
                 const auto counted = validate(path, cut);
                 CHECK(counted.has_value() == first.has_value());
+                CHECK(decode_in_runs(path, cut) == first);
+                CHECK(validate_in_runs(path, cut) == counted);
                 if (counted && first) CHECK(*counted == first->size());
             }
         }

@@ -52,8 +52,8 @@ class Keys final : public pseudonym::PassKeys {
 
 class Sink final : public pseudonym::OutputSink {
   public:
-    Status write(std::string& piece) override {
-        text += piece;
+    Status write(TextBuffer& piece) override {
+        text += piece.view();
         return ok();
     }
     std::string text;

@@ -332,7 +332,7 @@ TEST_SUITE("pseudonym/pass") {
 
     TEST_CASE("the sink's trouble is not the message's fault, and is told at once") {
         struct Full final : OutputSink {
-            Status write(std::string&) override { return fail(Code::disk_full); }
+            Status write(TextBuffer&) override { return fail(Code::disk_full); }
         } sink;
         const test::TestKeys keys;
         Pass pass(keys, {}, sink);

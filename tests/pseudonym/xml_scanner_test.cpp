@@ -21,8 +21,9 @@ struct Scanned {
     std::string raw;
 };
 
-Scanned scan(const std::vector<std::string_view>& pieces, const XmlOptions& options = {}) {
+Scanned scan(const std::vector<std::string_view>& pieces, const XmlOptions& options = {}, bool runs = false) {
     test::EventRecorder recorder;
+    recorder.runs = runs;
     XmlScanner scanner(recorder, options);
     Status status = ok();
     for (const std::string_view piece : pieces) {
@@ -36,7 +37,8 @@ Scanned scan(std::string_view document, const XmlOptions& options = {}) {
     return scan(std::vector{document}, options);
 }
 
-/// The same, however the document is cut: in two pieces at every byte, and byte by byte.
+/// The same, however the document is cut: in two pieces at every byte, and byte by byte; and whether the handler takes
+/// base64 before the scanner looks at it or not.
 void check_splits(std::string_view document, const XmlOptions& options, const Scanned& whole) {
     std::vector<std::string_view> bytes;
     for (std::size_t at = 0; at <= document.size(); ++at) {
@@ -45,6 +47,12 @@ void check_splits(std::string_view document, const XmlOptions& options, const Sc
         if (whole.outcome == "OK") {
             CHECK_MESSAGE(split.events == whole.events, "cut at ", at, " of ", document);
             CHECK(split.raw == whole.raw);
+        }
+        const Scanned in_runs = scan({document.substr(0, at), document.substr(at)}, options, true);
+        CHECK_MESSAGE(in_runs.outcome == whole.outcome, "in runs, cut at ", at, " of ", document);
+        if (whole.outcome == "OK") {
+            CHECK_MESSAGE(in_runs.events == whole.events, "in runs, cut at ", at, " of ", document);
+            CHECK(in_runs.raw == whole.raw);
         }
         if (at < document.size()) bytes.push_back(document.substr(at, 1));
     }

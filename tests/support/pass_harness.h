@@ -15,9 +15,9 @@ namespace tpf::test {
 /// Keeps everything; can be told to fail.
 class MemorySink final : public pseudonym::OutputSink {
   public:
-    [[nodiscard]] Status write(std::string& piece) override {
+    [[nodiscard]] Status write(TextBuffer& piece) override {
         if (failure) return fail(*failure);
-        text += piece;
+        text += piece.view();
         return ok();
     }
     std::string text;

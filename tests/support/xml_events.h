@@ -92,6 +92,14 @@ class EventRecorder : public pseudonym::XmlHandler {
         raw += raw_text;
         return ok();
     }
+    [[nodiscard]] Result<std::size_t> base64_run(std::string_view bytes) override {
+        if (!runs) return std::size_t{0};
+        std::size_t run = 0;
+        while (run < bytes.size() && run < kLongestRun && is_base64(bytes[run])) ++run;
+        events.data(bytes.substr(0, run));
+        raw += bytes.substr(0, run);
+        return run;
+    }
     [[nodiscard]] Status extra(std::string_view raw_text, std::string_view value) override {
         if (value.empty()) {
             events.boundary();
@@ -103,8 +111,13 @@ class EventRecorder : public pseudonym::XmlHandler {
     }
     EventText events;
     std::string raw;
+    bool runs = false;  ///< takes base64 as XmlHandler::base64_run offers it
 
   private:
+    static constexpr std::size_t kLongestRun = 5;
+    static bool is_base64(char c) noexcept {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+    }
     void name(const pseudonym::XmlName& n) {
         events.part('U', n.uri);
         events.part('N', n.local);

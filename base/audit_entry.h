@@ -69,6 +69,21 @@ class AuditEntry {
     std::vector<std::pair<std::string, std::string>> fields_;
 };
 
+/// The head of the Merkle tree (RFC 6962 § 2.1) over the first `size` entries. Default: the empty tree.
+struct TreeHead {
+    std::uint64_t size = 0;
+    Digest root = sha256(std::string_view());
+    friend bool operator==(const TreeHead&, const TreeHead&) = default;
+};
+
+/// The right edge of that tree, which is what it takes to go on from there: the roots of the perfect subtrees that
+/// the first `size` entries make up, the largest first, one for each 1 bit of `size`. Default: the empty tree.
+struct CompactRange {
+    std::uint64_t size = 0;
+    std::vector<Digest> peaks{};
+    friend bool operator==(const CompactRange&, const CompactRange&) = default;
+};
+
 /// A place in the log: an entry's number and the hash that binds it to all before it. {0, zeros} is the beginning.
 struct ChainPoint {
     std::uint64_t seq = 0;

@@ -14,6 +14,8 @@
 namespace tpf {
 namespace {
 
+constexpr mode_t kPermissions = 0777;
+
 Error path_error(int err, const char* call, const Path& path) {
     if (err == ENOENT) return Error(Code::not_found, std::string(call) + " " + path.string() + ": no such file");
     return errno_error(err, std::string(call) + " " + path.string());
@@ -121,8 +123,12 @@ class PosixFileSystem final : public FileSystem {
         return info_of(st);
     }
     Status make_folder(const Path& path, mode_t mode) override {
-        if (::mkdir(path.c_str(), mode) != 0) return fail(path_error(errno, "mkdir", path));
-        if (::chmod(path.c_str(), mode) != 0) {
+        if (::mkdir(path.c_str(), mode & kPermissions) != 0) return fail(path_error(errno, "mkdir", path));
+        // The set-group bit is inherited where the folder around has it. A service that may not set one
+        // (RestrictSUIDSGID=) gets on like that.
+        struct stat st {};
+        const bool as_wanted = ::lstat(path.c_str(), &st) == 0 && (st.st_mode & 07777U) == mode;
+        if (!as_wanted && ::chmod(path.c_str(), mode) != 0) {
             const int err = errno;
             ::rmdir(path.c_str());
             return fail(path_error(err, "chmod", path));

@@ -35,7 +35,9 @@ Result<UniqueFd> listen_on(const Path& path, const std::string& group_name) {
     if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
         return fail(socket_error("bind", path));
     const auto operators = group_name.empty() ? std::nullopt : gid_of(group_name);
-    if (operators && ::chown(path.c_str(), static_cast<uid_t>(-1), *operators) != 0) {
+    struct stat made {};
+    const bool given = operators && ::lstat(path.c_str(), &made) == 0 && made.st_gid == *operators;
+    if (operators && !given && ::chown(path.c_str(), static_cast<uid_t>(-1), *operators) != 0) {
         log::warning("the operators' group cannot be given to the socket", {{"path", path.string()}});
     }
     if (::chmod(path.c_str(), operators ? 0660 : 0600) != 0) return fail(socket_error("chmod", path));

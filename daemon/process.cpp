@@ -43,7 +43,8 @@ void harden_process() {
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     const rlimit none{0, 0};
     ::setrlimit(RLIMIT_CORE, &none);
-    ::umask(027);
+    // What is made for the group stays its own; everything else gives its mode itself (base/fs.h).
+    ::umask(007);
 }
 
 Result<UniqueFd> catch_signals() {

@@ -98,6 +98,17 @@ TEST_SUITE("base/fs") {
         REQUIRE(fs.make_folder(folder / "box", 0700).has_value());
         REQUIRE(fs.make_folder(folder / "kept", 0750).has_value());
         CHECK(fs.info(folder / "kept").value().mode == 0750);
+        for (const mode_t mask : {mode_t{007}, mode_t{077}}) {
+            const mode_t old = ::umask(mask);
+            const std::string name = "spool" + std::to_string(mask);
+            REQUIRE(fs.make_folder(folder / name, 02770).has_value());
+            REQUIRE(fs.make_folder(folder / name / "entry", 02770).has_value());
+            REQUIRE(fs.make_folder(folder / name / "own", 0700).has_value());
+            ::umask(old);
+            CHECK(fs.info(folder / name).value().mode == 02770);
+            CHECK(fs.info(folder / name / "entry").value().mode == 02770);
+            CHECK(fs.info(folder / name / "own").value().mode == 0700);
+        }
         for (const char* name : {"box/b", "box/a", "kept/x"}) {
             REQUIRE(write_new(fs, folder / name, "", 0600).has_value());
         }

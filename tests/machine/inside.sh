@@ -1,0 +1,148 @@
+#!/bin/bash
+# Inside a booted Debian, as root: the units are installed, started, used, killed, hung and rebooted as an operator would meet
+# them. Called by tests/machine/run.sh; the machine is thrown away afterwards.
+#
+#   inside.sh PROGRAMS PROJECT first|second      second: after a reboot
+set -eu
+bin=$1 project=$2 part=$3
+play=/root/play
+mkdir -p $play
+. "$project/script/lib/playground.sh"
+
+checks=0
+check() { # check TEXT COMMAND…
+  local text=$1; shift
+  checks=$((checks + 1))
+  if "$@" >/tmp/check.log 2>&1; then echo "ok: $text"; return; fi
+  echo "FAILED: $text" >&2; sed 's/^/    /' /tmp/check.log >&2
+  journalctl -q --no-pager -n 12 -u tpfd -u tpf-forward >&2
+  exit 1
+}
+property() { systemctl show -P "$2" "$1"; }
+is() { [ "$(property "$1" "$2")" = "$3" ]; }
+soon() { # soon SECONDS COMMAND…
+  local end=$((SECONDS + $1)); shift
+  until "$@" >/dev/null 2>&1; do [ $SECONDS -lt $end ] || { "$@"; return 1; }; sleep 0.2; done
+}
+ctl() { tpfctl "$@"; }
+outcome() { ctl queue show "$1" --json | grep -F "\"$2\""; }
+
+prepare() {
+  install -m 755 "$bin"/tpf-generate "$bin"/tpf-probe /usr/bin/
+  install -d /etc/tpf/tls
+  systemd-sysusers
+  systemd-tmpfiles --create tpf.conf
+  systemctl daemon-reload
+}
+
+configure() {
+  playground_certificates
+  cp $play/tls/ca.pem $play/tls/forward.pem $play/tls/forward.key /etc/tpf/tls/
+  chgrp tpf-forward /etc/tpf/tls/forward.key; chmod 640 /etc/tpf/tls/forward.key
+  cat >/etc/tpf/tpf.toml <<TOML
+[installation]
+name = "systemd-test"
+kind = "test"
+[control]
+operators_group = "tpf-operator"
+[disk]
+reserve_bytes = "16 MiB"
+[forward]
+backoff_first_seconds = 1
+backoff_max_seconds = 2
+[register.IPLOS]
+url = "https://localhost:8443"
+ca_file = "/etc/tpf/tls/ca.pem"
+client_certificate = "/etc/tpf/tls/forward.pem"
+client_key = "/etc/tpf/tls/forward.key"
+TOML
+  openssl rand -base64 33 | systemd-creds encrypt --with-key=host --name=keyring-passphrase - /etc/tpf/credentials/keyring-passphrase
+}
+
+make_keys() {
+  tpf-register keys --register IPLOS --id IPLOS-2026 --out $play/register-keys >/dev/null
+  ctl keys generate --kind message --id TPF-2026
+  ctl keys generate --kind pseudonym --id PSEUDONYM-IPLOS-1 --register IPLOS --version 1
+  ctl keys generate --kind signing --id SIGN-2026
+  ctl keys import --kind register --id IPLOS-2026 --register IPLOS $play/register-keys/IPLOS-2026.public.pem
+  ctl keys import --kind receipt --id IPLOS-RECEIPT-2026 --register IPLOS $play/register-keys/IPLOS-2026-receipt.public.pem
+  ctl keys publish --out $play/nokler.xml
+  ctl keys signing --out $play/tpf-signing.pem
+}
+
+start_register() {
+  systemd-run -q --unit=register tpf-register serve --listen 127.0.0.1:8443 --register IPLOS --store $play/store --test-installation \
+    --certificate $play/tls/register.pem --key $play/tls/register.key --client-ca $play/tls/ca.pem \
+    --tpf-key $play/tpf-signing.pem --receipt-key $play/register-keys/IPLOS-2026-receipt.private.pem
+}
+
+# submit: a new message; its spool id.
+submit() {
+  tpf-generate --persons 5 --out $play/export.xml >/dev/null 2>&1
+  rm -f $play/submission.xml
+  tpf-krypt --iplos $play/export.xml --nokler $play/nokler.xml --epost a@b.example --navn 'Kari Nordmann' --mobil 99887766 \
+    --ut $play/submission.xml >/dev/null 2>&1
+  ctl submit $play/submission.xml --sender 0301-00-974761076 --reason test --json | grep -oE '[0-9a-f-]{36}' | head -n 1
+}
+
+# sandbox SERVICE OWN OTHER: the probe in a copy of the unit; OWN is a folder that it may write, OTHER one that it may not see.
+sandbox() {
+  sed -e "s#^ExecStart=.*#ExecStart=/usr/bin/tpf-probe $2 $3#" -e 's/^Type=.*/Type=oneshot/' \
+    -e '/^\(WatchdogSec\|Restart\|RestartSec\|NotifyAccess\|RestartPreventExitStatus\)=/d' \
+    -e 's#^ExecPaths=#ExecPaths=/usr/bin/tpf-probe #' "/usr/lib/systemd/system/$1.service" >"/run/systemd/system/probe-$1.service"
+  systemctl daemon-reload
+  systemctl start "probe-$1"
+  journalctl --sync
+  journalctl -q -o cat -t tpf-probe -u "probe-$1" >/tmp/probe.log
+  cat /tmp/probe.log
+}
+# Nothing but what is named went through.
+went_through() { [ "$(grep -c ^denied /tmp/probe.log)" -ge 10 ] && [ "$(grep ^ALLOWED /tmp/probe.log | sort | tr '\n' ';')" = "$1" ]; }
+
+first() {
+  prepare
+  configure
+  check "both programs take the configuration" sh -c 'tpfd --check-config && tpf-forward --check-config'
+  check "the core starts, and is ready" systemctl start tpfd
+  check "keys are made" make_keys
+  start_register
+  check "the target starts all" systemctl start tpf.target
+  check "core and forwarder run" sh -c 'systemctl is-active tpfd tpf-forward'
+  id=$(submit)
+  check "a message is delivered" soon 30 outcome "$id" delivered
+  check "and its receipt is there" test -s /var/lib/tpf/spool/kvittering/operator/"$id".json
+  pid=$(property tpfd MainPID)
+  check "the core does not see a network" sh -c "! nsenter -t $pid -n ip -o link 2>/dev/null | grep -v lo: | grep -q ."
+
+  sandbox tpfd /var/lib/tpf/spool/work /etc/tpf/tls/forward.key >/dev/null
+  check "the core's sandbox denies what it should" went_through "ALLOWED write where it works;"
+  sandbox tpf-forward /var/lib/tpf/spool/receipts /var/lib/tpf/journal >/dev/null
+  check "so does the forwarder's; it has the network" went_through "ALLOWED open a network socket;ALLOWED write where it works;"
+  check "the units are without a warning" sh -c '[ -z "$(systemd-analyze verify --man=no tpf.target tpfd.service tpf-forward.service 2>&1)" ]'
+
+  kill -KILL "$pid"
+  check "killed, it is back" soon 30 sh -c "systemctl is-active tpfd && [ \$(systemctl show -P MainPID tpfd) != $pid ] && tpfctl status"
+  id=$(submit)
+  check "and delivers" soon 30 outcome "$id" delivered
+
+  # A message in each state that outlives a reboot: in the outbox, as the register is away, and in quarantine.
+  systemctl stop register
+  submit >$play/waiting
+  check "a message waits for its register" soon 30 outcome "$(cat $play/waiting)" committed
+  head -c 5000 $play/submission.xml >$play/cut.xml
+  ctl submit $play/cut.xml --sender 0301-00-974761076 --reason test --json | grep -oE '[0-9a-f-]{36}' | head -n 1 >$play/bad
+  check "a broken one is quarantined" soon 30 outcome "$(cat $play/bad)" quarantined
+  systemctl enable -q tpf.target
+}
+
+second() {
+  check "after the reboot all is up" soon 60 sh -c 'systemctl is-active tpfd tpf-forward && tpfctl status'
+  check "the quarantined message is where it was" outcome "$(cat $play/bad)" quarantined
+  start_register
+  check "the waiting message is delivered" soon 60 outcome "$(cat $play/waiting)" delivered
+  check "the target stops all" systemctl stop tpf.target
+  check "nothing failed" sh -c 'systemctl show -P Result tpfd | grep -qx success && systemctl show -P Result tpf-forward | grep -qx success'
+}
+
+"$part"
+echo "$part: $checks checks"

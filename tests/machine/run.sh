@@ -1,0 +1,81 @@
+#!/bin/bash
+# The units on a real systemd: a minimal Debian in a folder (build/debian-root, made once), booted as a container of its own
+# without a network, twice. Needs root, debootstrap and systemd-nspawn.
+#
+#   run.sh PROGRAMS
+set -eu
+cd "$(dirname "$0")/../.."
+bin=$(realpath "$1") root=$PWD/build/debian-root
+skip() { echo "SKIPPED: systemd: $1"; exit 0; }
+[ "$(id -u)" = 0 ] || skip "needs root"
+command -v debootstrap systemd-nspawn >/dev/null || skip "needs debootstrap and systemd-nspawn"
+
+# Debian's packages come from where this machine has them.
+make_root() {
+  local mirror
+  mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
+  [ -n "$mirror" ] || mirror=$(sed -n 's/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\) .*/\2/p' /etc/apt/sources.list | head -n 1)
+  rm -rf "$root"
+  debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,openssl,acl bookworm "$root.new" "$mirror"
+  printf '#!/bin/sh\nexit 101\n' >"$root.new/usr/sbin/policy-rc.d"; chmod +x "$root.new/usr/sbin/policy-rc.d"
+  cp -r /etc/apt/apt.conf.d /etc/apt/sources.list.d "$root.new/etc/apt/"
+  cp /etc/resolv.conf "$root.new/etc/resolv.conf"
+  mv "$root.new" "$root"
+}
+
+# The libraries that the programs were linked with, by their packages.
+install_libraries() {
+  local libraries packages
+  libraries=$(ldd "$bin"/tpfd "$bin"/tpf-forward "$bin"/tpf-krypt "$bin"/tpf-register "$bin"/tpfctl | sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p' | sort -u)
+  packages=$(for l in $libraries; do dpkg-query -S "$(realpath "$l")" 2>/dev/null || dpkg-query -S "$l"; done | sed 's/:.*//' | sort -u)
+  if ! chroot "$root" dpkg-query -W $packages >/dev/null 2>&1; then
+    chroot "$root" apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y -qq --no-install-recommends $packages >/dev/null
+  fi
+}
+
+# boot COMMAND…: runs it beside the booted systemd, then powers the machine off.
+boot() {
+  local log nspawn leader='' code=0
+  log=$(mktemp)
+  setsid systemd-nspawn --register=no --keep-unit --private-network -D "$root" --boot </dev/null >"$log" 2>&1 &
+  nspawn=$!
+  for _ in $(seq 120); do
+    leader=$(pgrep -P "$nspawn" | head -n 1) || true
+    [ -n "$leader" ] && nsenter -t "$leader" -m -u -i -n -p systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded' && break
+    kill -0 "$nspawn" 2>/dev/null || { cat "$log"; echo "error: the container did not boot" >&2; return 1; }
+    sleep 0.5
+  done
+  nsenter -t "$leader" -m -u -i -n -p -- "$@" || code=$?
+  nsenter -t "$leader" -m -u -i -n -p systemctl poweroff >/dev/null 2>&1 || true
+  for _ in $(seq 120); do kill -0 "$nspawn" 2>/dev/null || break; sleep 0.5; done
+  kill -KILL "$nspawn" 2>/dev/null || true
+  wait "$nspawn" 2>/dev/null || true
+  rm -f "$log"
+  return "$code"
+}
+
+# What the units promise on paper, and not one warning.
+paper() {
+  local unit most now
+  while read -r unit most; do
+    now=$(systemd-analyze security --offline=yes "systemd/$unit" | sed -n 's/.*exposure level for [^:]*: \([0-9.]*\).*/\1/p')
+    echo "$unit: exposure $now, at most $most"
+    awk "BEGIN { exit !($now <= $most) }" || { echo "FAILED: $unit is more exposed than it may be" >&2; return 1; }
+  done <<<"tpfd.service 0.4
+tpf-forward.service 1.1"
+}
+
+paper
+mkdir -p build
+[ -d "$root" ] || { echo "making a Debian in $root (the first time takes a minute)"; make_root >build/debian-root.log 2>&1 || { tail -n 20 build/debian-root.log; exit 1; }; }
+install_libraries
+echo "127.0.0.1 localhost" >"$root/etc/hosts"
+rm -rf "$root/var/log/journal" "$root/opt/tpf" "$root/root/play" "$root/var/lib/tpf" "$root/etc/tpf"
+mkdir -p "$root/opt/tpf/bin" "$root/opt/tpf/script" "$root/opt/tpf/tests"
+DESTDIR=$root cmake --install "$bin/.." --prefix /usr >/dev/null
+cp "$bin"/tpf-generate "$bin"/tpf-probe "$root/opt/tpf/bin/"
+cp -r script/lib "$root/opt/tpf/script/"; cp -r tests/machine "$root/opt/tpf/tests/"
+# Not everywhere can a container be started.
+systemd-nspawn -q --register=no --keep-unit --private-network -D "$root" /bin/true </dev/null >/dev/null 2>&1 || skip "no container can be started here"
+for part in first second; do boot bash /opt/tpf/tests/machine/inside.sh /opt/tpf/bin /opt/tpf "$part"; done

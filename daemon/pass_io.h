@@ -20,7 +20,8 @@ namespace tpf::daemon {
 /// Used by the pass's thread. The input is read to its end before input_digest() means anything.
 class PassIo : public pseudonym::OutputSink {
   public:
-    /// The input's next piece, valid until the next call; of no bytes at its end. After an error there is only that error.
+    /// The input's next piece, valid until the next call; of no bytes at its end. After an error there is only that
+    /// error.
     [[nodiscard]] virtual Result<ByteView> next() = 0;
     /// All that was given to write() has been written; what failed on the way is told, here at the latest. Nothing is
     /// synced.

@@ -1,5 +1,5 @@
-// Tries, from inside a service's sandbox, what the sandbox is to deny; one line each: "denied WHAT" or "ALLOWED WHAT". Run by
-// tests/machine/inside.sh in a copy of the unit. Arguments: a folder that it may write, one that it may not see.
+// Tries, from inside a service's sandbox, what the sandbox is to deny; one line each: "denied WHAT" or "ALLOWED WHAT".
+// Run by tests/machine/inside.sh in a copy of the unit. Arguments: a folder that it may write, one that it may not see.
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -21,7 +21,8 @@
 namespace {
 
 void tell(const char* what, bool worked) {
-    std::printf("%s %s%s%s\n", worked ? "ALLOWED" : "denied", what, worked ? "" : ": ", worked ? "" : std::strerror(errno));
+    std::printf("%s %s%s%s\n", worked ? "ALLOWED" : "denied", what, worked ? "" : ": ",
+                worked ? "" : std::strerror(errno));
 }
 
 bool connects(int family) {

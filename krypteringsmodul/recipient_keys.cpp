@@ -17,7 +17,7 @@ Result<LoadedKeyFile> load_key_file(FileSystem& fs, const Path& path) {
     }
     auto keys = crypto::KeyFile::parse(content.value());
     if (!keys) {
-        return fail(feil(keys.error().code(), "Nøkkelfilen er ikke gyldig (" + keys.error().detail() +
+        return fail(feil(keys.error().code(), "Nøkkelfilen er ikke gyldig (teknisk, på engelsk: " + keys.error().detail() +
                                                   "). Hent den på nytt der TPF publiserer den."));
     }
     return LoadedKeyFile{std::move(keys).value(), sha256(content.value())};

@@ -1,8 +1,8 @@
 #include "base/log.h"
 #include "conf/output_settings.h"
 #include "daemon/commands.h"
+#include "daemon/reason.h"
 #include "daemon/socket_file.h"
-#include "pseudonym/identity_number.h"
 #include "pseudonym/pass.h"
 #include "queue/kvittering.h"
 
@@ -24,15 +24,7 @@ void put_text(Json& json, const char* name, const std::string& text) {
 
 Result<std::string> reason_of(const Json& args) {
     TPF_TRY(std::string reason, text_arg(args, "reason", true));
-    if (!queue::is_reason(reason)) {
-        return fail(Code::usage, "the reason is empty, longer than 500 bytes or has control characters",
-                    "give --reason \"why\"");
-    }
-    // What operators type stays in the audit log for ever.
-    if (pseudonym::holds_identity_number(reason)) {
-        return fail(Code::usage, "the reason holds something like an identity number",
-                    "name the message by its id instead");
-    }
+    TPF_TRY(check_reason(reason));
     return reason;
 }
 

@@ -8,6 +8,7 @@
 #include "audit/event_log.h"
 #include "conf/output_settings.h"
 #include "daemon/journal_json.h"
+#include "daemon/reason.h"
 #include "daemon/users.h"
 #include "queue/folder_lock.h"
 
@@ -77,7 +78,7 @@ Result<ControlAnswer> check_journal_here(const conf::Config& config, const ShowP
 
 Result<ControlAnswer> rebuild_journal_here(const conf::Config& config, const std::string& reason,
                                            const ShowProgress& progress) {
-    if (!queue::is_reason(reason)) return fail(Code::usage, "--reason takes 1 to 500 bytes without control characters");
+    TPF_TRY(check_reason(reason));
     const std::string who = user_name(::getuid());
     TPF_TRY(const Stopped stopped, take_over(config));
     audit::EventLog events;

@@ -117,6 +117,8 @@ class Journal(Case):
         self.check(True)
         said = self.inst.ctl("journal", "rebuild", "--reason", "not needed").stdout.decode()
         self.assertIn("the journal is whole, nothing was changed", said)
+        done = self.inst.ctl("journal", "rebuild", "--reason", f"for {self.numbers[0]}", check=False)
+        self.assertIn("something like an identity number", done.stderr.decode())
         old = self.journal.read_bytes()
         self.inst.start_core()
         before = self.states()

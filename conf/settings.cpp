@@ -134,21 +134,23 @@ void add_log_and_workers(std::vector<Setting<Config>>& table) {
          .reloadable = true,
          .what = "The least level that is logged. `info` is one line per stage of a message; `error` means: act now."},
         Choice<log::Level>{level_words()}, AT(reloadable.log.level)));
-    table.push_back(
-        setting<Config>({.section = "workers",
-                         .key = "threads",
-                         .by_default = 0,
-                         .what = "Messages that are worked on with full force at once. 0: one per processor core. There are more threads "
-                                 "than that, since most of a small message's time is waiting for the disk."},
-                        WholeNumber{0, 1024}, AT(fixed.workers.threads)));
+    table.push_back(setting<Config>(
+        {.section = "workers",
+         .key = "threads",
+         .by_default = 0,
+         .what =
+             "Messages that are worked on with full force at once. 0: one per processor core. There are more threads "
+             "than that, since most of a small message's time is waiting for the disk."},
+        WholeNumber{0, 1024}, AT(fixed.workers.threads)));
     table.push_back(setting<Config>(
         {.section = "workers",
          .key = "large_message_bytes",
          .by_default = "64 MiB",
          .unit = "bytes",
          .reloadable = true,
-         .what = "From this size on a message is large. At most `threads` - 1 large messages (one, if that is none) are "
-                 "worked on at once, so that they never hold up the small ones."},
+         .what =
+             "From this size on a message is large. At most `threads` - 1 large messages (one, if that is none) are "
+             "worked on at once, so that they never hold up the small ones."},
         Size{1 * kMiB, 16 * kTiB}, AT(reloadable.workers.large_message_bytes)));
     table.push_back(setting<Config>(
         {.section = "workers",

@@ -17,8 +17,9 @@ Result<LoadedKeyFile> load_key_file(FileSystem& fs, const Path& path) {
     }
     auto keys = crypto::KeyFile::parse(content.value());
     if (!keys) {
-        return fail(feil(keys.error().code(), "Nøkkelfilen er ikke gyldig (teknisk, på engelsk: " + keys.error().detail() +
-                                                  "). Hent den på nytt der TPF publiserer den."));
+        return fail(
+            feil(keys.error().code(), "Nøkkelfilen er ikke gyldig (teknisk, på engelsk: " + keys.error().detail() +
+                                          "). Hent den på nytt der TPF publiserer den."));
     }
     return LoadedKeyFile{std::move(keys).value(), sha256(content.value())};
 }

@@ -1,67 +1,52 @@
 #include "audit/event_log.h"
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
+#include <bit>
 
 #include "base/encoding.h"
 
 namespace tpf::audit {
 namespace {
 
-using Json = nlohmann::json;  // an ordered map: keys sorted by their bytes
-
 constexpr std::string_view kSchema = R"sql(
 CREATE TABLE IF NOT EXISTS audit(seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, kind TEXT NOT NULL,
-  actor TEXT NOT NULL, message TEXT, fields TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
+  actor TEXT NOT NULL, message TEXT, fields TEXT NOT NULL, leaf BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS audit_nodes(id INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS audit_by_message ON audit(message) WHERE message IS NOT NULL;
+CREATE TRIGGER IF NOT EXISTS audit_next_only BEFORE INSERT ON audit
+  WHEN new.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM audit)
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS audit_no_update BEFORE UPDATE ON audit
   BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS audit_no_delete BEFORE DELETE ON audit
   BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS audit_nodes_next_only BEFORE INSERT ON audit_nodes
+  WHEN new.id IS NOT (SELECT coalesce(max(id), 0) + 1 FROM audit_nodes)
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS audit_nodes_no_update BEFORE UPDATE ON audit_nodes
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS audit_nodes_no_delete BEFORE DELETE ON audit_nodes
+  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 )sql";
-constexpr std::string_view kColumns = "SELECT seq, time, kind, actor, message, fields, hash FROM audit ";
+constexpr std::string_view kColumns = "SELECT seq, time, kind, actor, message, fields, leaf FROM audit ";
+constexpr std::string_view kRowsAfter =
+    "SELECT seq, time, kind, actor, message, fields, leaf FROM audit WHERE seq>?1 ORDER BY seq LIMIT ?2";
 
-/// The bytes that are hashed: JSON, keys sorted, no white space.
-Json canonical(const LoggedEvent& event, Json fields) {
-    Json json{{"actor", event.actor},
-              {"fields", std::move(fields)},
-              {"kind", event.kind},
-              {"seq", event.seq},
-              {"time", format_utc(event.time)}};
-    if (event.message) json["message"] = event.message->view();
-    return json;
+std::string row_name(std::uint64_t seq) {
+    return "audit entry " + std::to_string(seq);
+}
+std::string node_name(unsigned level, std::uint64_t index) {
+    return "node " + std::to_string(index) + " of level " + std::to_string(level) +
+           " of the audit log's tree (entries " + std::to_string((index << level) + 1) + " to " +
+           std::to_string((index + 1) << level) + ")";
 }
 
-Digest chain(const Digest& before, std::string_view bytes) {
-    Sha256 digest;
-    digest.update(std::string_view("tpf-audit-v0\0", 13));
-    digest.update(before);
-    digest.update(bytes);
-    return digest.finish();
-}
-
-Result<ChainPoint> point_of(std::uint64_t seq, const std::string& hash) {
-    TPF_TRY(const Bytes bytes, from_hex(hash));
-    ChainPoint at{seq, {}};
-    if (bytes.size() != at.hash.size()) return fail(Code::journal, "audit row " + std::to_string(seq) + ": hash");
-    std::copy(bytes.begin(), bytes.end(), at.hash.begin());
-    return at;
-}
-
-Result<Json> fields_of(const AuditEntry& entry) {
-    Json fields = Json::object();
-    for (const auto& [name, value] : entry.fields()) {
-        if (!fields.emplace(name, value).second) return fail(Code::internal, "audit entry with a field twice: " + name);
-    }
-    return fields;
-}
-
-/// Dump throws for text that is not UTF-8.
-Result<std::string> dump(const Json& json) {
-    try {
-        return json.dump();
-    } catch (const Json::exception&) {
-        return fail(Code::internal, "audit entry with text that is not UTF-8");
-    }
+std::optional<Digest> digest_in(const sqlite::Statement& statement, int column) {
+    const auto bytes = statement.blob(column);
+    Digest digest{};
+    if (bytes.size() != digest.size()) return std::nullopt;
+    std::copy(bytes.begin(), bytes.end(), digest.begin());
+    return digest;
 }
 
 Result<LoggedEvent> read_event(const sqlite::Statement& statement) {
@@ -72,119 +57,209 @@ Result<LoggedEvent> read_event(const sqlite::Statement& statement) {
     event.actor = statement.text(3);
     if (const auto text = statement.text_or_null(4)) {
         const auto id = SpoolId::parse(*text);
-        if (!id) return fail(Code::journal, "audit row " + std::to_string(event.seq) + ": message");
+        if (!id) return fail(Code::journal, row_name(event.seq) + ": message");
         event.message = id.value();
     }
     event.fields = statement.text(5);
-    event.hash = statement.text(6);
+    const auto leaf = digest_in(statement, 6);
+    if (!leaf) return fail(Code::journal, row_name(event.seq) + ": no leaf hash");
+    event.leaf = *leaf;
     return event;
 }
 
-/// The entry that a row is, when it follows `from` and matches its hash.
-Result<WrittenEntry> verified(const LoggedEvent& event, const ChainPoint& from) {
-    const std::string row = "audit row " + std::to_string(event.seq);
-    if (event.seq != from.seq + 1) return fail(Code::journal, row + " follows row " + std::to_string(from.seq));
-    Json fields = Json::parse(event.fields, nullptr, false);
-    if (!fields.is_object()) return fail(Code::journal, row + ": fields");
-    TPF_TRY(const std::string written, dump(fields));
-    TPF_TRY(std::string bytes, dump(canonical(event, std::move(fields))));
-    const Digest hash = chain(from.hash, bytes);
-    if (written != event.fields || hex(hash) != event.hash)
-        return fail(Code::journal, row + " does not match its hash");
-    return WrittenEntry{{event.seq, hash}, event.message, std::move(bytes)};
+/// The bytes of the entry that the row is, when it is number `seq` and has the leaf hash of that row.
+Result<std::string> checked(const LoggedEvent& event, std::uint64_t seq) {
+    if (event.seq != seq)
+        return fail(Code::journal, row_name(event.seq) + " stands where entry " + std::to_string(seq) +
+                                       " belongs: what is between them is missing");
+    auto bytes = canonical_entry(event);
+    if (!bytes) return fail(Code::journal, row_name(seq) + " is " + bytes.error().detail());
+    if (leaf_hash(bytes.value()) != event.leaf)
+        return fail(Code::journal, row_name(seq) + " does not match its leaf hash");
+    return bytes;
 }
 
-/// Back from the canonical bytes; only what canonical() would write the same.
-Result<LoggedEvent> parse_canonical(std::string_view bytes) {
-    const auto bad = [] { return fail(Code::journal, "an audit entry is not in its one form"); };
-    const Json json = Json::parse(bytes, nullptr, false);
-    if (!json.is_object()) return bad();
-    const auto text = [&json](const char* key) {
-        const auto found = json.find(key);
-        return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-    };
-    const auto fields = json.find("fields");
-    const auto seq = json.find("seq");
-    const auto time = parse_utc(text("time"));
-    if (fields == json.end() || !fields->is_object() || seq == json.end() || !seq->is_number_unsigned() || !time)
-        return bad();
-    LoggedEvent event{seq->get<std::uint64_t>(), time.value(), text("kind"), text("actor"), {}, {}, {}};
-    if (json.contains("message")) {
-        const auto id = SpoolId::parse(text("message"));
-        if (!id) return bad();
-        event.message = id.value();
-    }
-    TPF_TRY(event.fields, dump(*fields));
-    TPF_TRY(const std::string again, dump(canonical(event, *fields)));
-    if (again != bytes) return bad();
-    return event;
-}
-
-Status insert(sqlite::Database& db, const LoggedEvent& event) {
-    TPF_TRY(auto statement, db.prepare("INSERT INTO audit(seq, time, kind, actor, message, fields, hash) "
+Status insert(sqlite::Database& db, const EntryParts& entry, const Digest& leaf) {
+    TPF_TRY(auto statement, db.prepare("INSERT INTO audit(seq, time, kind, actor, message, fields, leaf) "
                                        "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"));
-    statement.bind(1, static_cast<std::int64_t>(event.seq));
-    statement.bind(2, std::int64_t{event.time.time_since_epoch().count()});
-    statement.bind(3, event.kind).bind(4, event.actor).bind(6, event.fields).bind(7, event.hash);
-    if (event.message) statement.bind(5, event.message->view());
+    statement.bind(1, static_cast<std::int64_t>(entry.seq));
+    statement.bind(2, std::int64_t{entry.time.time_since_epoch().count()});
+    statement.bind(3, entry.kind).bind(4, entry.actor).bind(6, entry.fields).bind_blob(7, leaf);
+    if (entry.message) statement.bind(5, entry.message->view());
     return statement.run();
 }
 
+Status insert_nodes(sqlite::Database& db, std::uint64_t old_size, const std::vector<Digest>& completed) {
+    std::uint64_t id = nodes_of_size(old_size);
+    for (const Digest& node : completed) {
+        TPF_TRY(auto statement, db.prepare("INSERT INTO audit_nodes(id, hash) VALUES(?1, ?2)"));
+        statement.bind(1, static_cast<std::int64_t>(++id));
+        TPF_TRY(statement.bind_blob(2, node).run());
+    }
+    return ok();
+}
+
+/// The tree head that `leaf` makes as the next one; `completed` as append() sets it. Nothing is written.
+Result<TreeHead> next_head(sqlite::Database& db, std::uint64_t size, const Digest& leaf,
+                           std::vector<Digest>& completed) {
+    StoredNodes nodes(db);
+    TPF_TRY(CompactRange edge, range_at(nodes, size));
+    append(edge, leaf, completed);
+    return head_of(edge);
+}
+
+/// Nodes may be damaged where every entry is good: then the leaf hashes tell.
+Result<CompactRange> edge_from_leaves(sqlite::Database& db, std::uint64_t size) {
+    TPF_TRY(auto statement, db.prepare("SELECT leaf FROM audit WHERE seq<=?1 ORDER BY seq"));
+    statement.bind(1, static_cast<std::int64_t>(size));
+    CompactRange edge;
+    while (true) {
+        TPF_TRY(const bool more, statement.step());
+        if (!more) return edge;
+        const auto leaf = digest_in(statement, 0);
+        if (!leaf) return fail(Code::journal, row_name(edge.size + 1) + ": no leaf hash");
+        append(edge, *leaf);
+    }
+}
+
+Result<CompactRange> edge_of(sqlite::Database& db, const TreeHead& head) {
+    StoredNodes nodes(db);
+    auto edge = range_at(nodes, head.size);
+    if (edge && head_of(edge.value()) == head) return edge;
+    TPF_TRY(CompactRange recomputed, edge_from_leaves(db, head.size));
+    if (head_of(recomputed) == head) return recomputed;
+    return fail(Code::journal, "the audit log up to entry " + std::to_string(head.size) + " is another one");
+}
+
+/// The nodes that are stored, in their order, held against those that verify() computes.
+class NodeWalk {
+  public:
+    static Result<NodeWalk> begin(sqlite::Database& db, std::uint64_t size) {
+        TPF_TRY(auto statement, db.prepare("SELECT id, hash FROM audit_nodes WHERE id>?1 ORDER BY id"));
+        statement.bind(1, static_cast<std::int64_t>(nodes_of_size(size)));
+        return NodeWalk(std::move(statement));
+    }
+    /// Leaf `index` completed these.
+    Status next(std::uint64_t index, const std::vector<Digest>& completed) {
+        for (unsigned level = 1; level <= completed.size(); ++level) {
+            const std::uint64_t at = index >> level;
+            TPF_TRY(const bool found, statement_.step());
+            if (!found || static_cast<std::uint64_t>(statement_.number(0)) != node_row(level, at))
+                return fail(Code::journal, node_name(level, at) + " is missing");
+            if (digest_in(statement_, 1) != completed[level - 1])
+                return fail(Code::journal, node_name(level, at) + " does not follow from its entries");
+        }
+        return ok();
+    }
+
+  private:
+    explicit NodeWalk(sqlite::Statement statement) : statement_(std::move(statement)) {}
+    sqlite::Statement statement_;
+};
+
+Result<bool> any(sqlite::Database& db, std::string_view select, std::uint64_t number) {
+    TPF_TRY(auto statement, db.prepare(select));
+    return statement.bind(1, static_cast<std::int64_t>(number)).step();
+}
+
+/// Behind the last entry, and before the first.
+Status nothing_beside(sqlite::Database& db, std::uint64_t size) {
+    TPF_TRY(const bool row, any(db, "SELECT 1 FROM audit WHERE seq<1 AND ?1 IS NOT NULL LIMIT 1", size));
+    TPF_TRY(const bool node, any(db, "SELECT 1 FROM audit_nodes WHERE id<1 OR id>?1 LIMIT 1", nodes_of_size(size)));
+    if (row) return fail(Code::journal, "the audit log has an entry with a number below 1");
+    if (node)
+        return fail(Code::journal, "the audit log's tree has nodes that its " + std::to_string(size) +
+                                       " entries do not make up: entries at its end are missing");
+    return ok();
+}
+
 }  // namespace
+
+std::uint64_t nodes_of_size(std::uint64_t size) {
+    return size - static_cast<std::uint64_t>(std::popcount(size));
+}
+
+std::uint64_t node_row(unsigned level, std::uint64_t index) {
+    return nodes_of_size(((index + 1) << level) - 1) + level;
+}
+
+Result<Digest> StoredNodes::node(unsigned level, std::uint64_t index) {
+    TPF_TRY(auto statement, db_->prepare(level == 0 ? "SELECT leaf FROM audit WHERE seq=?1"
+                                                    : "SELECT hash FROM audit_nodes WHERE id=?1"));
+    statement.bind(1, static_cast<std::int64_t>(level == 0 ? index + 1 : node_row(level, index)));
+    TPF_TRY(const bool found, statement.step());
+    const auto digest = found ? digest_in(statement, 0) : std::nullopt;
+    if (!digest) return fail(Code::journal, node_name(level, index) + " is missing");
+    return *digest;
+}
 
 Status EventLog::prepare(sqlite::Database& db) {
     return db.execute(kSchema);
 }
 
 Result<WrittenEntry> EventLog::append(sqlite::Database& db, const AuditEntry& entry, UtcTime time) {
-    TPF_TRY(const ChainPoint before, point(db));
-    TPF_TRY(Json fields, fields_of(entry));
-    LoggedEvent event{
-        before.seq + 1, time, std::string(to_string(entry.kind())), entry.actor(), entry.message(), {}, {}};
-    TPF_TRY(event.fields, dump(fields));
-    TPF_TRY(std::string bytes, dump(canonical(event, std::move(fields))));
-    const Digest hash = chain(before.hash, bytes);
-    event.hash = hex(hash);
-    TPF_TRY(insert(db, event));
-    return WrittenEntry{{event.seq, hash}, event.message, std::move(bytes)};
+    TPF_TRY(const std::uint64_t before, size(db));
+    EntryParts parts{before + 1, time, std::string(to_string(entry.kind())), entry.actor(), entry.message(), {}};
+    TPF_TRY(parts.fields, fields_text(entry));
+    auto bytes = canonical_entry(parts);
+    if (!bytes) return fail(Code::internal, bytes.error().detail());
+    const Digest leaf = leaf_hash(bytes.value());
+    std::vector<Digest> completed;
+    TPF_TRY(const TreeHead head, next_head(db, before, leaf, completed));
+    TPF_TRY(insert(db, parts, leaf));
+    TPF_TRY(insert_nodes(db, before, completed));
+    return WrittenEntry{head, parts.message, std::move(bytes).value()};
 }
 
-Result<ChainPoint> EventLog::point(sqlite::Database& db, std::optional<std::uint64_t> seq) {
-    if (seq && *seq == 0) return ChainPoint{};
-    TPF_TRY(auto statement, db.prepare(seq ? "SELECT seq, hash FROM audit WHERE seq=?1"
-                                           : "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1"));
-    if (seq) statement.bind(1, static_cast<std::int64_t>(*seq));
+Result<std::uint64_t> EventLog::size(sqlite::Database& db) {
+    TPF_TRY(auto statement, db.prepare("SELECT coalesce(max(seq), 0) FROM audit"));
     TPF_TRY(const bool found, statement.step());
-    if (!found && seq) return fail(Code::not_found, "no audit row " + std::to_string(*seq));
-    if (!found) return ChainPoint{};
-    return point_of(static_cast<std::uint64_t>(statement.number(0)), statement.text(1));
+    return found ? static_cast<std::uint64_t>(statement.number(0)) : 0;
 }
 
-Result<std::vector<WrittenEntry>> EventLog::entries(sqlite::Database& db, const ChainPoint& from, std::size_t limit) {
-    TPF_TRY(auto statement, db.prepare(std::string(kColumns) + "WHERE seq>?1 ORDER BY seq LIMIT ?2"));
-    statement.bind(1, static_cast<std::int64_t>(from.seq)).bind(2, static_cast<std::int64_t>(limit));
+Result<TreeHead> EventLog::head(sqlite::Database& db, std::uint64_t size_then) {
+    TPF_TRY(const std::uint64_t now, size(db));
+    if (size_then > now) return fail(Code::not_found, "no " + row_name(size_then));
+    StoredNodes nodes(db);
+    TPF_TRY(const CompactRange edge, range_at(nodes, size_then));
+    return head_of(edge);
+}
+
+Result<std::vector<WrittenEntry>> EventLog::entries(sqlite::Database& db, const TreeHead& from, std::size_t limit) {
+    TPF_TRY(CompactRange at, edge_of(db, from));
+    TPF_TRY(auto statement, db.prepare(kRowsAfter));
+    statement.bind(1, static_cast<std::int64_t>(from.size)).bind(2, static_cast<std::int64_t>(limit));
     std::vector<WrittenEntry> entries;
     while (true) {
         TPF_TRY(const bool more, statement.step());
         if (!more) return entries;
         TPF_TRY(const LoggedEvent event, read_event(statement));
-        TPF_TRY(auto entry, verified(event, entries.empty() ? from : entries.back().point));
-        entries.push_back(std::move(entry));
+        TPF_TRY(std::string bytes, checked(event, at.size + 1));
+        audit::append(at, event.leaf);
+        entries.push_back({head_of(at), event.message, std::move(bytes)});
     }
 }
 
-Result<WrittenEntry> EventLog::follow(const ChainPoint& from, std::string_view canonical) const {
-    TPF_TRY(const LoggedEvent event, parse_canonical(canonical));
-    if (event.seq != from.seq + 1)
-        return fail(Code::journal,
-                    "audit entry " + std::to_string(event.seq) + " does not follow entry " + std::to_string(from.seq));
-    return WrittenEntry{{event.seq, chain(from.hash, canonical)}, event.message, std::string(canonical)};
+Result<WrittenEntry> EventLog::follow(sqlite::Database& db, std::string_view canonical) {
+    TPF_TRY(const EntryParts parts, parse_entry(canonical));
+    TPF_TRY(const std::uint64_t before, size(db));
+    if (parts.seq != before + 1)
+        return fail(Code::journal, row_name(parts.seq) + " does not follow entry " + std::to_string(before));
+    std::vector<Digest> completed;
+    TPF_TRY(const TreeHead head, next_head(db, before, leaf_hash(canonical), completed));
+    return WrittenEntry{head, parts.message, std::string(canonical)};
 }
 
 Status EventLog::restore(sqlite::Database& db, const WrittenEntry& entry) {
-    TPF_TRY(LoggedEvent event, parse_canonical(entry.canonical));
-    event.hash = hex(entry.point.hash);
-    return insert(db, event);
+    TPF_TRY(const EntryParts parts, parse_entry(entry.canonical));
+    TPF_TRY(const std::uint64_t before, size(db));
+    const Digest leaf = leaf_hash(entry.canonical);
+    std::vector<Digest> completed;
+    TPF_TRY(const TreeHead head, next_head(db, before, leaf, completed));
+    if (head != entry.head || parts.seq != head.size)
+        return fail(Code::journal, row_name(parts.seq) + " is not the next one of this log");
+    TPF_TRY(insert(db, parts, leaf));
+    return insert_nodes(db, before, completed);
 }
 
 Result<std::vector<LoggedEvent>> EventLog::list(sqlite::Database& db, const EventFilter& filter) {
@@ -213,16 +288,25 @@ Result<std::vector<LoggedEvent>> EventLog::list(sqlite::Database& db, const Even
     }
 }
 
-Result<ChainPoint> EventLog::verify(sqlite::Database& db, const ChainPoint& from, std::size_t limit) {
-    TPF_TRY(auto statement, db.prepare(std::string(kColumns) + "WHERE seq>?1 ORDER BY seq LIMIT ?2"));
-    statement.bind(1, static_cast<std::int64_t>(from.seq)).bind(2, static_cast<std::int64_t>(limit));
-    ChainPoint at = from;
-    while (true) {
+Result<std::uint64_t> EventLog::verify(sqlite::Database& db, CompactRange& at, std::size_t limit) {
+    TPF_TRY(auto statement, db.prepare(kRowsAfter));
+    statement.bind(1, static_cast<std::int64_t>(at.size)).bind(2, static_cast<std::int64_t>(limit));
+    TPF_TRY(NodeWalk nodes, NodeWalk::begin(db, at.size));
+    std::vector<Digest> completed;
+    for (std::uint64_t done = 0;; ++done) {
         TPF_TRY(const bool more, statement.step());
-        if (!more) return at;
+        if (!more) {
+            if (done < limit) {
+                TPF_TRY(nothing_beside(db, at.size));
+            }
+            return done;
+        }
         TPF_TRY(const LoggedEvent event, read_event(statement));
-        TPF_TRY(const WrittenEntry entry, verified(event, at));
-        at = entry.point;
+        TPF_TRY(const std::string bytes, checked(event, at.size + 1));
+        CompactRange next = at;
+        audit::append(next, event.leaf, completed);
+        TPF_TRY(nodes.next(at.size, completed));
+        at = std::move(next);
     }
 }
 

@@ -84,18 +84,11 @@ struct CompactRange {
     friend bool operator==(const CompactRange&, const CompactRange&) = default;
 };
 
-/// A place in the log: an entry's number and the hash that binds it to all before it. {0, zeros} is the beginning.
-struct ChainPoint {
-    std::uint64_t seq = 0;
-    Digest hash{};
-    friend bool operator==(const ChainPoint&, const ChainPoint&) = default;
-};
-
 /// An entry as it stands in the log, for whoever keeps a second copy of it.
 struct WrittenEntry {
-    ChainPoint point;
+    TreeHead head;  ///< of the log with this entry as its last one: head.size is the entry's number
     std::optional<SpoolId> message;
-    std::string canonical;  ///< the bytes that are hashed: one line of JSON
+    std::string canonical;  ///< the bytes that are hashed: one line of JSON (docs/audit-log.md)
 };
 
 /// Writes entries into a database that somebody else opened. Called inside that database's open transaction, by one
@@ -107,18 +100,25 @@ class AuditSink {
     [[nodiscard]] virtual Status prepare(sqlite::Database& db) = 0;
     [[nodiscard]] virtual Result<WrittenEntry> append(sqlite::Database& db, const AuditEntry& entry, UtcTime time) = 0;
 
-    // --- for a second copy of the log ---
-    /// Where the log ends; or, where `seq` is given, the point of that entry (Code::not_found: the log ends before it).
-    [[nodiscard]] virtual Result<ChainPoint> point(sqlite::Database& db,
-                                                   std::optional<std::uint64_t> seq = std::nullopt) = 0;
-    /// Up to `limit` entries after `from`, oldest first, each recomputed. Code::journal names the first that does not
-    /// follow from the one before.
-    [[nodiscard]] virtual Result<std::vector<WrittenEntry>> entries(sqlite::Database& db, const ChainPoint& from,
+    // --- for checks, and for a second copy of the log ---
+    /// How many entries there are.
+    [[nodiscard]] virtual Result<std::uint64_t> size(sqlite::Database& db) = 0;
+    /// The head of the first `size` entries' tree, from its stored nodes. Code::not_found: the log ends before.
+    [[nodiscard]] virtual Result<TreeHead> head(sqlite::Database& db, std::uint64_t size) = 0;
+    /// Up to `limit` entries after the first `from.size`, oldest first, each looked at by itself. Code::journal: the
+    /// log does not begin with `from`, or names the first entry that is not the one that was written.
+    [[nodiscard]] virtual Result<std::vector<WrittenEntry>> entries(sqlite::Database& db, const TreeHead& from,
                                                                     std::size_t limit) = 0;
-    /// The entry that `canonical` is after `from`. Code::journal: it is not in its one form, or not the next one.
-    [[nodiscard]] virtual Result<WrittenEntry> follow(const ChainPoint& from, std::string_view canonical) const = 0;
-    /// Writes an entry that follow() gave for the log's end.
+    /// The entry that `canonical` would be as the next one of this log; nothing is written. Code::journal: it is not in
+    /// its one form, or has another number.
+    [[nodiscard]] virtual Result<WrittenEntry> follow(sqlite::Database& db, std::string_view canonical) = 0;
+    /// Writes the next entry as it stands. Code::journal: as follow(), or the log would not have the head that the
+    /// entry names.
     [[nodiscard]] virtual Status restore(sqlite::Database& db, const WrittenEntry& entry) = 0;
+    /// Recomputes up to `limit` entries and the nodes that they complete, from `at` on, which is trusted and moves
+    /// behind the last good one; also where this fails. Returns how many: 0 is the end. Code::journal says which entry,
+    /// or which node, is not the one that was written.
+    [[nodiscard]] virtual Result<std::uint64_t> verify(sqlite::Database& db, CompactRange& at, std::size_t limit) = 0;
 };
 
 }  // namespace tpf

@@ -46,6 +46,11 @@ Statement& Statement::bind_null(int index) {
     return *this;
 }
 
+Statement& Statement::bind_blob(int index, std::span<const std::uint8_t> bytes) {
+    sqlite3_bind_blob64(stmt_, index, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+    return *this;
+}
+
 Result<bool> Statement::step() {
     const int code = sqlite3_step(stmt_);
     if (code == SQLITE_ROW) return true;
@@ -67,6 +72,10 @@ std::string Statement::text(int column) const {
 std::optional<std::string> Statement::text_or_null(int column) const {
     if (is_null(column)) return std::nullopt;
     return text(column);
+}
+std::span<const std::uint8_t> Statement::blob(int column) const {
+    const auto* data = static_cast<const std::uint8_t*>(sqlite3_column_blob(stmt_, column));
+    return {data, data == nullptr ? 0 : static_cast<std::size_t>(sqlite3_column_bytes(stmt_, column))};
 }
 std::int64_t Statement::number(int column) const {
     return sqlite3_column_int64(stmt_, column);

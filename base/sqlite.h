@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +29,7 @@ class Statement {
     ~Statement();
     Statement& bind(int index, std::string_view text);
     Statement& bind(int index, std::int64_t number);
+    Statement& bind_blob(int index, std::span<const std::uint8_t> bytes);
     Statement& bind_null(int index);
     /// True: a row is there. False: done.
     [[nodiscard]] Result<bool> step();
@@ -35,6 +37,8 @@ class Statement {
     [[nodiscard]] Status run();
     [[nodiscard]] std::string text(int column) const;
     [[nodiscard]] std::optional<std::string> text_or_null(int column) const;
+    /// Valid until the statement moves on.
+    [[nodiscard]] std::span<const std::uint8_t> blob(int column) const;
     [[nodiscard]] std::int64_t number(int column) const;
     [[nodiscard]] bool is_null(int column) const;
 

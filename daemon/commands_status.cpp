@@ -1,4 +1,6 @@
 #include "audit/event_log.h"
+#include "audit/merkle.h"
+#include "base/encoding.h"
 #include "base/log.h"
 #include "conf/output_settings.h"
 #include "daemon/commands.h"
@@ -121,7 +123,7 @@ Result<Json> Commands::audit_show(const Call& call) {
                 {"seq", event.seq}, {"time", format_utc(event.time)}, {"kind", event.kind}, {"actor", event.actor}};
             if (event.message) json["message"] = event.message->str();
             json["fields"] = Json::parse(event.fields, nullptr, false);
-            json["hash"] = event.hash;
+            json["leaf"] = hex(event.leaf);
             list.push_back(std::move(json));
         }
         return ok();
@@ -133,17 +135,16 @@ Result<Json> Commands::audit_verify(const Call& call) {
     AuditEntry entry(AuditKind::operator_action, call.who.name);
     entry.with("command", "audit verify");
     TPF_TRY(core_.journal.record(entry));
-    audit::ChainPoint point;
-    while (true) {
-        audit::ChainPoint next;
+    audit::EventLog log;
+    CompactRange at;
+    for (std::uint64_t done = 1; done != 0;) {
         TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
-            TPF_TRY(next, audit::EventLog::verify(db, point, kVerifyStep));
+            TPF_TRY(done, log.verify(db, at, kVerifyStep));
             return ok();
         }));
-        if (next == point) break;
-        point = next;
     }
-    return Json{{"entries", point.seq}, {"hash", hex(point.hash)}};
+    const TreeHead head = audit::head_of(at);
+    return Json{{"entries", head.size}, {"root", base64(head.root)}};
 }
 
 }  // namespace tpf::daemon

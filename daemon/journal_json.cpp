@@ -25,9 +25,9 @@ std::vector<std::string> losses(const queue::RebuildReport& report) {
 }  // namespace
 
 Json inspect_json(const queue::InspectReport& report) {
-    Json json = {{"good", report.good()},     {"faults", report.faults},      {"some", report.some},
-                 {"notes", report.notes},     {"messages", report.messages},  {"names", report.names},
-                 {"entries", report.entries}, {"hash", hex(report.end.hash)}, {"copy_lines", report.copy_lines}};
+    Json json = {{"good", report.good()},     {"faults", report.faults},         {"some", report.some},
+                 {"notes", report.notes},     {"messages", report.messages},     {"names", report.names},
+                 {"entries", report.entries}, {"root", base64(report.end.root)}, {"copy_lines", report.copy_lines}};
     if (!report.good()) json["next"] = kNext;
     return json;
 }

@@ -12,7 +12,8 @@ namespace {
 
 using Json = nlohmann::json;  // an ordered map: dump() of an entry is its canonical form
 
-constexpr std::string_view kBegin = "{\"form\":\"tpf-copy-1\",\"hash\":\"";
+constexpr std::string_view kForm = "tpf-copy-2";
+constexpr std::string_view kBegin = "{\"form\":\"tpf-copy-2\",\"root\":\"";
 constexpr std::string_view kEndMark = ",\"slutt\":\"";
 constexpr std::size_t kTail = kEndMark.size() + 64 + 2;  // digest, then "}
 
@@ -52,7 +53,7 @@ class LineWriter {
             TPF_TRY(rows("WHERE duplicate_of=?1", *entry.message, false));
         }
         std::string line(kBegin);
-        line.append(hex(entry.point.hash)).append("\",\"entry\":").append(entry.canonical);
+        line.append(hex(entry.head.root)).append("\",\"entry\":").append(entry.canonical);
         for (List* list : {&messages_, &settings_, &marks_, &days_}) list->close_into(line);
         const std::string digest = hex(sha256(line));
         return line.append(kEndMark).append(digest).append("\"}\n");
@@ -182,14 +183,18 @@ bool copy_line_is_whole(std::string_view line) {
 Result<CopyLine> parse_copy_line(std::string_view text) {
     if (!copy_line_is_whole(text)) return damaged("a line does not match its end mark");
     const Json json = Json::parse(text, nullptr, false);
-    if (!json.is_object() || text_in(json, "form") != "tpf-copy-1") return damaged("not a line of this form");
+    if (!json.is_object()) return damaged("not a line of this form");
+    if (const std::string form = text_in(json, "form"); form != kForm && form.starts_with("tpf-copy-"))
+        return fail(Code::journal, "the journal's copy has the form " + form + ", this program knows " +
+                                       std::string(kForm) + ": another version of it wrote that");
+    if (text_in(json, "form") != kForm) return damaged("not a line of this form");
     const auto entry = json.find("entry");
     if (entry == json.end() || !entry->is_object()) return damaged("a line without its entry");
     const auto seq = entry->find("seq");
     if (seq == entry->end() || !seq->is_number_unsigned()) return damaged("a line without its number");
     CopyLine line;
     line.seq = seq->get<std::uint64_t>();
-    line.hash = text_in(json, "hash");
+    line.root = text_in(json, "root");
     line.canonical = entry->dump();
     TPF_TRY(read_tables(json, line));
     return line;

@@ -25,7 +25,7 @@ struct DayCount {
 
 struct CopyLine {
     std::uint64_t seq = 0;
-    std::string hash;       ///< of the entry, lower-case hex
+    std::string root;       ///< of the audit log's tree with this entry as its last one, lower-case hex
     std::string canonical;  ///< the entry; whether it follows the one before is AuditSink::follow's to say
     std::vector<MessageRow> messages;
     std::vector<std::pair<std::string, std::string>> settings;  ///< digest, text
@@ -39,6 +39,7 @@ struct CopyLine {
 [[nodiscard]] Result<std::string> write_copy_line(sqlite::Database& db, const WrittenEntry& entry,
                                                   std::set<std::string>& known, bool all_days);
 /// `line` without its LF. Code::record_damaged: the end mark does not fit, or what it closes is not such a line.
+/// Code::journal: a whole line that another version of this program wrote.
 [[nodiscard]] Result<CopyLine> parse_copy_line(std::string_view line);
 /// Is it whole? Far cheaper than parsing it.
 [[nodiscard]] bool copy_line_is_whole(std::string_view line);

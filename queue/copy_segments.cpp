@@ -40,7 +40,7 @@ Result<CopyEnd> end_of(std::string_view bytes) {
     if (good == 0) return end;
     TPF_TRY(const CopyLine last, parse_copy_line(bytes.substr(last_begin, good - last_begin - 1)));
     end.seq = last.seq;
-    end.hash = last.hash;
+    end.root = last.root;
     end.good = std::string(bytes.substr(0, good));
     return end;
 }
@@ -115,6 +115,7 @@ Result<bool> CopyReader::next() {
     at_ = end + 1;
     auto line =
         lf == bytes_.npos ? Result<CopyLine>(fail(Code::record_damaged, "a line is cut off")) : parse_copy_line(text);
+    if (!line && line.error().code() == Code::journal) return fail(line.error());
     if (line) {
         line_ = std::move(line).value();
     } else {

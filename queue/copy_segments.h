@@ -26,7 +26,7 @@ struct CopyEnd {
     std::string good;           ///< its bytes up to the first line that is not whole
     std::uint64_t cut = 0;      ///< bytes after those
     std::uint64_t seq = 0;      ///< of the last line in `good`; 0: the copy is empty
-    std::string hash;           ///< of that entry
+    std::string root;           ///< of the audit log's tree with that entry as its last one
     std::uint64_t highest = 0;  ///< number of the last whole line behind a damaged one; 0: there is none
     struct Unusable {
         std::string segment;
@@ -45,7 +45,8 @@ class CopyReader {
         bool torn = false;     ///< the last line of the last segment, and without its LF
     };
     [[nodiscard]] static Result<CopyReader> open(FileSystem& fs, const Path& folder);
-    /// Goes to the next line. False: there is none. Errors are the disk's.
+    /// Goes to the next line. False: there is none. Errors are the disk's, and Code::journal for a line that another
+    /// version of this program wrote.
     [[nodiscard]] Result<bool> next();
     /// The line; none: it is damaged, see fault().
     [[nodiscard]] const std::optional<CopyLine>& line() const noexcept { return line_; }

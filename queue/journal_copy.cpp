@@ -67,15 +67,16 @@ Result<CopyEnd> JournalCopy::look() {
 }
 
 Status JournalCopy::compare(sqlite::Database& db, const CopyEnd& end) const {
-    TPF_TRY(const ChainPoint last, audit_->point(db));
+    TPF_TRY(const std::uint64_t last, audit_->size(db));
     const std::uint64_t highest = std::max(end.seq, end.highest);
-    if (highest > last.seq) return fail(ahead(last.seq, highest, settings_.folder));
+    if (highest > last) return fail(ahead(last, highest, settings_.folder));
     if (end.seq == 0) return ok();
-    TPF_TRY(const ChainPoint same, audit_->point(db, end.seq));
-    if (hex(same.hash) == end.hash) return ok();
+    TPF_TRY(const TreeHead same, audit_->head(db, end.seq));
+    if (hex(same.root) == end.root) return ok();
     return fail(Code::journal,
-                "audit entry " + std::to_string(end.seq) + " is another one in the journal than in its copy in " +
-                    settings_.folder.string() + ": this is not the journal that the copy was made of",
+                "the audit log up to entry " + std::to_string(end.seq) +
+                    " is another one in the journal than in its copy in " + settings_.folder.string() +
+                    ": this is not the journal that the copy was made of",
                 kNotThisJournal);
 }
 
@@ -119,7 +120,7 @@ Status JournalCopy::connect(sqlite::Database& db) {
         go_away(goes_on.error());
         return ok();
     }
-    TPF_TRY(written_, audit_->point(db, end.value().seq));
+    TPF_TRY(written_, audit_->head(db, end.value().seq));
     noted_ = written_;
     connected_ = true;
     set_state(CopyState::Kind::catching);
@@ -148,7 +149,7 @@ Status JournalCopy::tick(sqlite::Database& db) {
 Status JournalCopy::note(sqlite::Database& db, const WrittenEntry& entry) {
     if (!current_) return ok();
     if (pending_.empty()) {
-        pending_first_ = entry.point.seq;
+        pending_first_ = entry.head.size;
         if (size_ >= settings_.segment_bytes || !file_) {
             size_ = settings_.segment_bytes;  // a new one begins: it shall stand without those before it
             known_.clear();
@@ -157,7 +158,7 @@ Status JournalCopy::note(sqlite::Database& db, const WrittenEntry& entry) {
     const bool catching = state().kind != CopyState::Kind::current;
     TPF_TRY(const std::string line, write_copy_line(db, entry, known_, catching));
     pending_ += line;
-    noted_ = entry.point;
+    noted_ = entry.head;
     if (pending_.size() <= kMostPending || catching) return ok();
     // Long lists of persons: not kept in memory, but read from the database again.
     forget();
@@ -183,7 +184,7 @@ void JournalCopy::write() {
     }
     written_ = noted_;
     const std::lock_guard lock(mutex_);
-    state_.seq = written_.seq;
+    state_.seq = written_.size;
 }
 
 Status JournalCopy::append() {
@@ -235,7 +236,7 @@ void JournalCopy::set_state(CopyState::Kind kind) {
     // While it catches up after trouble it still is away for `status`: not everything is in it.
     if (state_.kind == CopyState::Kind::away && kind == CopyState::Kind::catching) return;
     state_.kind = kind;
-    state_.seq = written_.seq;
+    state_.seq = written_.size;
     if (kind == CopyState::Kind::current) state_.trouble.reset();
 }
 

@@ -99,7 +99,7 @@ class JournalCopy {
     std::set<std::string> known_;  // digests of settings and marks that stand in it
     std::string pending_;          // lines of the transaction under way
     std::uint64_t pending_first_ = 0;
-    ChainPoint noted_, written_;
+    TreeHead noted_, written_;
     std::chrono::steady_clock::time_point retry_at_{};
 
     mutable std::mutex mutex_;

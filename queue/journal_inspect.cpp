@@ -213,20 +213,23 @@ class Inspector {
     }
 
     Status entries() {
+        CompactRange at;
         while (true) {
-            const ChainPoint before = report_.end;
-            std::uint64_t all = 0;
-            TPF_TRY(ask([&](sqlite::Database& db) -> Status {
-                TPF_TRY(const ChainPoint last, order_.audit.point(db));
-                all = last.seq;
-                TPF_TRY(const auto some, order_.audit.entries(db, report_.end, kEntriesAtOnce));
-                if (!some.empty()) report_.end = some.back().point;
+            std::uint64_t all = 0, done = 0;
+            const Status looked = ask([&](sqlite::Database& db) -> Status {
+                TPF_TRY(all, order_.audit.size(db));
+                TPF_TRY(done, order_.audit.verify(db, at, kEntriesAtOnce));
                 return ok();
-            }));
-            report_.entries = report_.end.seq;
-            if (report_.end == before) return ok();
-            progress("audit log", report_.entries, all);
+            });
+            report_.entries = at.size;
+            TPF_TRY(looked);
+            if (done == 0) break;
+            progress("audit log", at.size, all);
         }
+        return ask([&](sqlite::Database& db) -> Status {
+            TPF_TRY(report_.end, order_.audit.head(db, at.size));
+            return ok();
+        });
     }
 
     Status copy() {
@@ -257,9 +260,9 @@ class Inspector {
             }
             if (!more) break;
         }
-        if (last < report_.end.seq)
+        if (last < report_.entries)
             report_.notes.push_back("the copy ends at audit entry " + std::to_string(last) + " of " +
-                                    std::to_string(report_.end.seq) +
+                                    std::to_string(report_.entries) +
                                     (last == 0 ? ": there is none in " + order_.copy.string() : std::string()) +
                                     "; tpfd brings it up to date");
         return ok();
@@ -268,13 +271,13 @@ class Inspector {
     Status compare(sqlite::Database& db, const std::vector<CopyLine>& lines) {
         for (const CopyLine& line : lines) {
             const std::string entry = "entry " + std::to_string(line.seq) + " of the copy";
-            const auto point = order_.audit.point(db, line.seq);
-            if (!point && point.error().code() == Code::not_found) {
+            const auto head = order_.audit.head(db, line.seq);
+            if (!head && head.error().code() == Code::not_found) {
                 fault(entry + " is not in the journal: an older journal was put back, or this one lost its end");
                 continue;
             }
-            if (!point) return fail(point.error());
-            if (hex(point.value().hash) != line.hash) fault(entry + " is another one in the journal");
+            if (!head) return fail(head.error());
+            if (hex(head.value().root) != line.root) fault(entry + " is another one in the journal");
             for (const MessageRow& row : line.messages) {
                 TPF_TRY(compare(db, row, entry));
             }

@@ -39,9 +39,9 @@ struct InspectOrder {
 struct InspectReport {
     std::uint64_t messages = 0;
     std::uint64_t names = 0;
-    std::uint64_t entries = 0;     ///< of the audit log, as far as the chain is good
+    std::uint64_t entries = 0;     ///< of the audit log, as far as it is good
     std::uint64_t copy_lines = 0;  ///< whole ones
-    ChainPoint end;                ///< of the audit log
+    TreeHead end;                  ///< of those
     std::uint64_t faults = 0;
     std::uint64_t copy_faults = 0;   ///< of these: damage of the copy alone, while the journal is whole
     std::vector<std::string> some;   ///< the first kMostTold faults: what and where

@@ -54,7 +54,7 @@ class NewJournal {
         return NewJournal(std::move(db), audit);
     }
     sqlite::Database& db() { return db_; }
-    [[nodiscard]] const ChainPoint& end() const { return end_; }
+    [[nodiscard]] const TreeHead& end() const { return end_; }
 
     /// Now and then what was written is committed: a journal may be larger than memory.
     Status breathe() {
@@ -93,12 +93,12 @@ class NewJournal {
     }
     Status restore(const WrittenEntry& entry) {
         TPF_TRY(audit_->restore(db_, entry));
-        end_ = entry.point;
+        end_ = entry.head;
         return ok();
     }
     Status append(const AuditEntry& entry, UtcTime now) {
         TPF_TRY(const WrittenEntry written, audit_->append(db_, entry, now));
-        end_ = written.point;
+        end_ = written.head;
         return ok();
     }
     Status close() {
@@ -113,7 +113,7 @@ class NewJournal {
     NewJournal(sqlite::Database db, AuditSink& audit) : db_(std::move(db)), audit_(&audit) {}
     sqlite::Database db_;
     AuditSink* audit_;
-    ChainPoint end_;
+    TreeHead end_;
     std::uint64_t changes_ = 0;
 };
 
@@ -131,7 +131,7 @@ class Rebuild {
         TPF_TRY(fill_counts());
         TPF_TRY(report.messages, number("SELECT count(*) FROM messages"));
         TPF_TRY(report.names, number("SELECT count(*) FROM names"));
-        report.entries = new_.end().seq;
+        report.entries = new_.end().size;
         return ok();
     }
 
@@ -185,22 +185,22 @@ class Rebuild {
     Status entry_of(const CopyLine& line) {
         report.copy.last_entry = std::max(report.copy.last_entry, line.seq);
         if (report.entries_lost_from != 0) return ok();
-        if (line.seq > new_.end().seq + 1) {
+        if (line.seq > new_.end().size + 1) {
             TPF_TRY(entries_of_database(line.seq - 1));
         }
-        if (line.seq > new_.end().seq + 1) {
-            report.entries_lost_from = new_.end().seq + 1;
+        if (line.seq > new_.end().size + 1) {
+            report.entries_lost_from = new_.end().size + 1;
             report.entries_lost_to = line.seq - 1;
             copy_is_good = false;
             return ok();
         }
-        if (line.seq <= new_.end().seq) {
-            TPF_TRY(const ChainPoint known, order_.audit.point(new_.db(), line.seq));
-            copy_is_good = copy_is_good && hex(known.hash) == line.hash;
+        if (line.seq <= new_.end().size) {
+            TPF_TRY(const TreeHead known, order_.audit.head(new_.db(), line.seq));
+            copy_is_good = copy_is_good && hex(known.root) == line.root;
             return ok();
         }
-        const auto next = order_.audit.follow(new_.end(), line.canonical);
-        if (!next || hex(next.value().point.hash) != line.hash) {
+        const auto next = order_.audit.follow(new_.db(), line.canonical);
+        if (!next || hex(next.value().head.root) != line.root) {
             copy_is_good = false;  // of another journal
             return ok();
         }
@@ -210,8 +210,9 @@ class Rebuild {
 
     // --- the damaged journal ---
     Status entries_of_database(std::uint64_t up_to) {
-        while (new_.end().seq < up_to) {
-            const auto some = old_.entries(new_.end(), std::min<std::uint64_t>(kEntriesAtOnce, up_to - new_.end().seq));
+        while (new_.end().size < up_to) {
+            const auto some =
+                old_.entries(new_.end(), std::min<std::uint64_t>(kEntriesAtOnce, up_to - new_.end().size));
             if (some.empty()) return ok();
             for (const WrittenEntry& entry : some) {
                 TPF_TRY(new_.restore(entry));
@@ -235,9 +236,9 @@ class Rebuild {
         }
         if (report.entries_lost_from != 0) return ok();
         TPF_TRY(entries_of_database(std::numeric_limits<std::uint64_t>::max()));
-        order_.progress("audit log", new_.end().seq);
-        if (old_.last_entry() > new_.end().seq) {
-            report.entries_lost_from = new_.end().seq + 1;
+        order_.progress("audit log", new_.end().size);
+        if (old_.last_entry() > new_.end().size) {
+            report.entries_lost_from = new_.end().size + 1;
             report.entries_lost_to = old_.last_entry();
         }
         return ok();

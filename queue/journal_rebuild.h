@@ -59,7 +59,8 @@ struct RebuildReport {
     std::vector<std::string> kept;      ///< paths of what was replaced
 };
 
-/// Code::locked: somebody has the journal open. Code::journal: what came out is not whole; the old one is as it was.
+/// Code::locked: somebody has the journal open. Code::journal: what came out is not whole, or another version of this
+/// program wrote the journal or its copy; the old one is as it was.
 [[nodiscard]] Result<RebuildReport> rebuild_journal(const RebuildOrder& order);
 
 /// Puts a finished rebuild into its place; none there: success. Before the journal is opened, under the spool's lock.

@@ -1,6 +1,7 @@
 #include "queue/old_journal.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/encoding.h"
 #include "base/sha256.h"
@@ -21,7 +22,8 @@ Result<OldJournal> OldJournal::open(const Path& path, AuditSink& audit) {
     if (!db && db.error().code() == Code::locked) return fail(db.error());
     if (!db) return OldJournal(std::nullopt, audit, db.error().detail());
     if (const Status made = store::check_made(db.value()); !made) {
-        if (made.error().code() == Code::locked) return fail(made.error());
+        const auto other = store::is_of_other_version(db.value());
+        if (made.error().code() == Code::locked || (other && other.value())) return fail(made.error());
         return OldJournal(std::nullopt, audit, made.error().detail());
     }
     return OldJournal(std::move(db).value(), audit, {});
@@ -76,27 +78,26 @@ Status OldJournal::some_rows(std::int64_t from, const std::function<Status(const
     }
 }
 
-std::vector<WrittenEntry> OldJournal::entries(const ChainPoint& from, std::size_t limit) {
-    if (!db_) return {};
-    auto some = audit_->entries(*db_, from, limit);
-    if (some) return std::move(some).value();
-    if (limit == 1) {
-        say(some.error());
-        return {};
+std::vector<WrittenEntry> OldJournal::entries(const TreeHead& from, std::size_t limit) {
+    std::vector<WrittenEntry> good;
+    for (std::size_t step = limit; db_ && step > 0 && good.size() < limit;) {
+        auto some = audit_->entries(*db_, good.empty() ? from : good.back().head, std::min(step, limit - good.size()));
+        if (!some) {
+            if (step == 1) say(some.error());
+            step /= 2;  // up to the first that cannot be read
+            continue;
+        }
+        if (some.value().empty()) break;
+        good.insert(good.end(), std::make_move_iterator(some.value().begin()),
+                    std::make_move_iterator(some.value().end()));
     }
-    std::vector<WrittenEntry> one_by_one;
-    while (one_by_one.size() < limit) {
-        auto next = entries(one_by_one.empty() ? from : one_by_one.back().point, 1);
-        if (next.empty()) break;
-        one_by_one.push_back(std::move(next.front()));
-    }
-    return one_by_one;
+    return good;
 }
 
 std::uint64_t OldJournal::last_entry() {
     if (!db_) return 0;
-    const auto last = audit_->point(*db_);
-    return last ? last.value().seq : 0;
+    const auto last = audit_->size(*db_);
+    return last ? last.value() : 0;
 }
 
 std::optional<std::string> OldJournal::text(std::string_view select, std::string_view key) {

@@ -1,6 +1,6 @@
 #pragma once
-// What can still be read of a damaged journal: rows that match their digest, audit entries that continue the chain,
-// texts that match theirs. Never changes the file. All calls: what cannot be read is left out.
+// What can still be read of a damaged journal: rows that match their digest, audit entries that are the next ones of
+// the log, texts that match theirs. Never changes the file. All calls: what cannot be read is left out.
 
 #include <functional>
 #include <optional>
@@ -16,14 +16,15 @@ namespace tpf::queue {
 
 class OldJournal {
   public:
-    /// A file that is missing, locked or no journal gives nothing; why() says which. Code::locked is an error.
+    /// A file that is missing, locked or no journal gives nothing; why() says which. Errors: Code::locked;
+    /// Code::journal for one that another version of this program wrote: that is whole, but for that one.
     [[nodiscard]] static Result<OldJournal> open(const Path& path, AuditSink& audit);
     /// Why nothing, or not everything, could be read; empty: all of it was.
     [[nodiscard]] const std::string& why() const noexcept { return why_; }
 
     [[nodiscard]] Status each_row(const std::function<Status(const MessageRow&)>& take);
     /// Up to `limit` entries that follow `from`; fewer than there are where one is damaged.
-    [[nodiscard]] std::vector<WrittenEntry> entries(const ChainPoint& from, std::size_t limit);
+    [[nodiscard]] std::vector<WrittenEntry> entries(const TreeHead& from, std::size_t limit);
     /// Number of the last entry that there seems to be, whether or not those before it can be read.
     [[nodiscard]] std::uint64_t last_entry();
     [[nodiscard]] std::optional<std::string> settings(std::string_view digest);

@@ -14,7 +14,7 @@ namespace tpf::queue::store {
 namespace {
 
 constexpr std::int64_t kApplicationId = 0x5450464a;  // "TPFJ"
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;                 // 1: the audit log was a chain of hashes
 
 // docs/spool-format.md describes each of these.
 constexpr std::string_view kSchema = R"sql(
@@ -335,10 +335,18 @@ Status prepare(sqlite::Database& db) {
     if (application == 0 && version == 0 && tables == 0) return create(db);
     if (application != kApplicationId) return fail(Code::journal, "the database is not a journal of this program");
     if (version != kVersion) {
-        return fail(Code::journal, "the journal has version " + std::to_string(version) + ", this program knows " +
-                                       std::to_string(kVersion));
+        return fail(
+            Code::journal,
+            "the journal has version " + std::to_string(version) + ", this program knows " + std::to_string(kVersion),
+            "use the program that wrote it; neither this one nor a rebuild can take it over");
     }
     return check_columns(db);
+}
+
+Result<bool> is_of_other_version(sqlite::Database& db) {
+    TPF_TRY(const std::int64_t application, pragma(db, "PRAGMA application_id"));
+    TPF_TRY(const std::int64_t version, pragma(db, "PRAGMA user_version"));
+    return application == kApplicationId && version != kVersion;
 }
 
 Status check_made(sqlite::Database& db) {

@@ -22,6 +22,9 @@ namespace tpf::queue::store {
 /// The same for a database that must have them already.
 [[nodiscard]] Status check_made(sqlite::Database& db);
 
+/// Is it a journal of this program, made by another version of it?
+[[nodiscard]] Result<bool> is_of_other_version(sqlite::Database& db);
+
 /// "SELECT <all columns> FROM messages ", to be followed by WHERE and so on, and read with read_row().
 [[nodiscard]] const std::string& select_rows();
 /// The row that `statement` stands on. Code::journal when it does not match its digest or a value has not its form.

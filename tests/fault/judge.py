@@ -78,6 +78,7 @@ class Judge:
                     self.rows[row["id"]] = dict(row)
                     self.check(row["digest"] == _row_digest(row, columns), f"journal: digest of row {row['id']} is wrong")
                 self.audit = [dict(e) for e in db.execute("SELECT * FROM audit ORDER BY seq")]
+                self.nodes = [n["hash"] for n in db.execute("SELECT * FROM audit_nodes ORDER BY id")]
                 counts = {state: number for state, number in db.execute("SELECT state, messages FROM counts") if number}
                 self.names = [dict(n) for n in db.execute("SELECT * FROM names")]
             except sqlite3.Error as error:
@@ -95,16 +96,23 @@ class Judge:
         return True
 
     def judge_chain(self):
-        before = bytes(32)
+        peaks, nodes = [], iter(self.nodes)
         for number, entry in enumerate(self.audit, 1):
             canonical = {"actor": entry["actor"], "fields": json.loads(entry["fields"]), "kind": entry["kind"],
-                         "seq": entry["seq"], "time": _utc(entry["time"])}
+                         "seq": entry["seq"], "time": _utc(entry["time"]), "v": 1}
             if entry["message"] is not None:
                 canonical["message"] = entry["message"]
             text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-            before = hashlib.sha256(b"tpf-audit-v0\0" + before + text).digest()
-            if not self.check(entry["seq"] == number and entry["hash"] == before.hex(), f"audit: the chain breaks at {entry['seq']}"):
+            peaks.append(hashlib.sha256(b"\0" + text).digest())
+            if not self.check(entry["seq"] == number and entry["leaf"] == peaks[-1], f"audit: the tree breaks at {entry['seq']}"):
                 return
+            completed = number
+            while completed % 2 == 0:
+                right, completed = peaks.pop(), completed // 2
+                peaks[-1] = hashlib.sha256(b"\1" + peaks[-1] + right).digest()
+                if not self.check(next(nodes, None) == peaks[-1], f"audit: a node over entry {number} is wrong"):
+                    return
+        self.check(next(nodes, None) is None, "audit: more nodes than entries")
 
     def judge_ways(self):
         """Each state has its audit entries, and none that belongs to another."""

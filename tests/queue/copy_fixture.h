@@ -5,8 +5,10 @@
 #include <sqlite3.h>
 
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <random>
+#include <sstream>
 #include <thread>
 
 #include "queue/copy_segments.h"
@@ -38,8 +40,9 @@ inline Tables tables_of(const Path& path) {
         while ((code = sqlite3_step(rows)) == SQLITE_ROW) {
             std::string& row = list.emplace_back();
             for (int i = 0; i < sqlite3_column_count(rows); ++i) {
-                const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(rows, i));
-                row.append(text == nullptr ? "NULL" : text).append("|");
+                const auto* bytes = static_cast<const char*>(sqlite3_column_blob(rows, i));
+                const auto size = static_cast<std::size_t>(sqlite3_column_bytes(rows, i));
+                row.append(bytes == nullptr ? std::string("NULL") : std::string(bytes, size)).append("|");
             }
         }
         CHECK(code == SQLITE_DONE);
@@ -163,6 +166,20 @@ struct CopyFixture {
         const auto all = copied();
         for (std::size_t i = 0; i < all.size(); ++i) REQUIRE(all[i] == i + 1);
         CHECK(all.size() == tables_of(path)["audit"].size());
+    }
+
+    /// As the version of this program before this one would have written it: its form, and so its end mark.
+    void make_copy_older() {
+        for (const Path& file : segments()) {
+            std::istringstream lines(content(file));
+            std::string older;
+            for (std::string line; std::getline(lines, line);) {
+                line.erase(line.rfind(",\"slutt\""));
+                line.replace(line.find("tpf-copy-2"), 10, "tpf-copy-1");
+                older += line + ",\"slutt\":\"" + digest_of(line) + "\"}\n";
+            }
+            std::ofstream(file, std::ios::binary | std::ios::trunc) << older;
+        }
     }
 
     // --- check and rebuild ---

@@ -69,15 +69,16 @@ class SwitchedSink final : public AuditSink {
         }
         return log_.append(db, entry, time);
     }
-    Result<ChainPoint> point(sqlite::Database& db, std::optional<std::uint64_t> seq) override {
-        return log_.point(db, seq);
-    }
-    Result<std::vector<WrittenEntry>> entries(sqlite::Database& db, const ChainPoint& from,
-                                              std::size_t limit) override {
+    Result<std::uint64_t> size(sqlite::Database& db) override { return log_.size(db); }
+    Result<TreeHead> head(sqlite::Database& db, std::uint64_t size) override { return log_.head(db, size); }
+    Result<std::vector<WrittenEntry>> entries(sqlite::Database& db, const TreeHead& from, std::size_t limit) override {
         return log_.entries(db, from, limit);
     }
-    Result<WrittenEntry> follow(const ChainPoint& from, std::string_view canonical) const override {
-        return log_.follow(from, canonical);
+    Result<WrittenEntry> follow(sqlite::Database& db, std::string_view canonical) override {
+        return log_.follow(db, canonical);
+    }
+    Result<std::uint64_t> verify(sqlite::Database& db, CompactRange& at, std::size_t limit) override {
+        return log_.verify(db, at, limit);
     }
     Status restore(sqlite::Database& db, const WrittenEntry& entry) override { return log_.restore(db, entry); }
 

@@ -186,6 +186,22 @@ TEST_SUITE("queue/journal_copy") {
         CHECK(refused.error().detail().find("another one") != std::string::npos);
     }
 
+    TEST_CASE_FIXTURE(CopyFixture, "a copy of another form is left as it is, and status says so") {
+        open();
+        delivered();
+        close();
+        make_copy_older();
+        const std::string before = content(segments()[0]);
+        open();
+        delivered();
+        const CopyState state = journal->copy_state();
+        CHECK(state.kind == CopyState::Kind::away);
+        REQUIRE(state.trouble.has_value());
+        CHECK(state.trouble->detail().find("has the form tpf-copy-1") != std::string::npos);
+        close();
+        CHECK(content(segments()[0]) == before);
+    }
+
     TEST_CASE_FIXTURE(CopyFixture, "a bit that turned in the last segment is mended at the start") {
         open();
         for (int i = 0; i < 3; ++i) delivered();

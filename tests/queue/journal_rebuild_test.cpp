@@ -70,7 +70,7 @@ TEST_SUITE("queue/journal_rebuild") {
 
     TEST_CASE_FIXTURE(RebuildFixture, "from the damaged journal alone: what does not lie on its bad pages") {
         open();
-        for (int i = 0; i < 60; ++i) delivered();
+        for (int i = 0; i < 200; ++i) delivered();  // so that most pages are rows, few the schema
         close();
         const Tables before = tables_of(path);
         std::filesystem::remove_all(copy);
@@ -95,7 +95,7 @@ TEST_SUITE("queue/journal_rebuild") {
     TEST_CASE_FIXTURE(RebuildFixture, "from both: the copy lacks the end, the journal a page, nothing is lost") {
         segment_bytes = 40000;
         open();
-        for (int i = 0; i < 60; ++i) delivered();
+        for (int i = 0; i < 200; ++i) delivered();  // so that most pages are rows, few the schema
         close();
         const Tables before = tables_of(path);
         std::filesystem::remove(segments().back());
@@ -289,6 +289,27 @@ TEST_SUITE("queue/journal_rebuild") {
         MESSAGE("calls ", calls, ", ended ", fired);
         CHECK(fired == 2 * calls);
         CHECK(calls > 10);
+    }
+
+    TEST_CASE_FIXTURE(RebuildFixture, "what another version wrote is not taken for damage: nothing is made of it") {
+        open();
+        delivered();
+        close();
+        SUBCASE("the journal") {
+            sqlite3* db = nullptr;
+            REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
+            REQUIRE(sqlite3_exec(db, "PRAGMA user_version=1", nullptr, nullptr, nullptr) == SQLITE_OK);
+            sqlite3_close(db);
+        }
+        SUBCASE("its copy") {
+            make_copy_older();
+            remove_journal();
+        }
+        const auto refused = rebuild_journal(order());
+        REQUIRE_FALSE(refused.has_value());
+        CHECK(refused.error().code() == Code::journal);
+        CHECK(refused.error().detail().find("this program knows") != std::string::npos);
+        CHECK(std::filesystem::exists(copy));
     }
 
     TEST_CASE_FIXTURE(RebuildFixture, "settings and lists that nobody has any more") {

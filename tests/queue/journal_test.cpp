@@ -546,7 +546,7 @@ TEST_SUITE("queue/journal") {
         sqlite3* db = nullptr;
         REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
         SUBCASE("newer") {
-            sqlite3_exec(db, "PRAGMA user_version=2", nullptr, nullptr, nullptr);
+            sqlite3_exec(db, "PRAGMA user_version=3", nullptr, nullptr, nullptr);
         }
         SUBCASE("foreign") {
             sqlite3_exec(db, "PRAGMA application_id=7", nullptr, nullptr, nullptr);
@@ -568,12 +568,12 @@ TEST_SUITE("queue/journal") {
         journal.reset();
         std::string change, text;
         SUBCASE("newer") {
-            change = "PRAGMA user_version=2";
-            text = "the journal has version 2, this program knows 1";
+            change = "PRAGMA user_version=3";
+            text = "the journal has version 3, this program knows 2";
         }
         SUBCASE("older") {
-            change = "PRAGMA user_version=0";
-            text = "the journal has version 0, this program knows 1";
+            change = "PRAGMA user_version=1";
+            text = "the journal has version 1, this program knows 2";
         }
         SUBCASE("a column is missing") {
             change = "ALTER TABLE messages RENAME COLUMN kilde_sha256 TO x";

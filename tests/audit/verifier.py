@@ -1,0 +1,329 @@
+#!/usr/bin/env python3
+"""A second verifier of the audit log, written from docs/audit-log.md alone: Python's standard library, and `cryptography` for
+Ed25519. It shares no code with the program and changes nothing.
+
+  verifier.py log DB [--head SIZE:ROOT]…        every entry, leaf, node and the root; the log must have each head
+  verifier.py inclusion DB SEQ                  reads {"size", "root", "proof"} (base64) from standard input
+  verifier.py consistency                       reads {"old", "old_root", "size", "root", "proof"} from standard input
+  verifier.py note VKEY…                        reads a signed note from standard input
+
+Prints one JSON object. Exit status 1: it does not verify; the object says why.
+"""
+import argparse
+import atexit
+import base64
+import datetime
+import hashlib
+import json
+import pathlib
+import re
+import shutil
+import sqlite3
+import sys
+import tempfile
+import unicodedata
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
+MOST = 2**63 - 1
+
+
+class Wrong(Exception):
+    pass
+
+
+def must(good, what):
+    if not good:
+        raise Wrong(what)
+
+
+# --- entries ---
+
+def json_text(text):
+    """As RFC 8785 writes a text."""
+    short = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    return '"' + "".join(short.get(c) or (f"\\u{ord(c):04x}" if c < " " else c) for c in text) + '"'
+
+
+def fields_of(text, place):
+    """The member's bytes must be its one form."""
+    try:
+        pairs = json.loads(text, object_pairs_hook=lambda pairs: pairs)
+    except ValueError:
+        raise Wrong(f"{place}: fields are no JSON") from None
+    must(isinstance(pairs, list) and all(isinstance(v, str) and re.fullmatch("[a-z0-9_]+", k) for k, v in pairs),
+         f"{place}: fields are not an object of texts")
+    names = [k for k, _ in pairs]
+    must(names == sorted(set(names)), f"{place}: fields are not sorted")
+    must("{" + ",".join(f"{json_text(k)}:{json_text(v)}" for k, v in pairs) + "}" == text, f"{place}: fields are not canonical")
+    return text
+
+
+def utc(seconds, place):
+    try:
+        time = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)
+    except OverflowError:
+        raise Wrong(f"{place}: time") from None
+    return f"{time:%Y}".rjust(4, "0") + f"{time:-%m-%dT%H:%M:%SZ}"
+
+
+def entry_bytes(row, number):
+    seq, time, kind, actor, message, fields, _ = row
+    place = f"audit entry {number}"
+    must(seq == number, f"audit entry {seq} stands where entry {number} belongs")
+    must(isinstance(time, int) and isinstance(actor, str) and isinstance(fields, str), f"{place}: a column of another type")
+    must(isinstance(kind, str) and re.fullmatch("[a-z-]+", kind), f"{place}: kind")
+    must(message is None or (isinstance(message, str) and UUID4.match(message)), f"{place}: message")
+    members = [f'"actor":{json_text(actor)}', f'"fields":{fields_of(fields, place)}', f'"kind":"{kind}"']
+    if message is not None:
+        members.append(f'"message":"{message}"')
+    members += [f'"seq":{seq}', f'"time":"{utc(time, place)}"', '"v":1']
+    return ("{" + ",".join(members) + "}").encode()
+
+
+# --- the tree ---
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+def leaf_hash(entry):
+    return sha256(b"\0" + entry)
+
+
+def node_hash(left, right):
+    return sha256(b"\1" + left + right)
+
+
+def fold(peaks):
+    """The root, from the roots of perfect subtrees, the largest first."""
+    if not peaks:
+        return sha256(b"")
+    root = peaks[-1]
+    for peak in reversed(peaks[:-1]):
+        root = node_hash(peak, root)
+    return root
+
+
+def verify_inclusion(leaf, index, size, proof, root):
+    """RFC 9162 § 2.1.3.2"""
+    must(0 <= index < size, "the leaf is not in a tree of that size")
+    fn, sn, r = index, size - 1, leaf
+    for p in proof:
+        must(sn != 0, "the proof is too long")
+        if fn % 2 == 1 or fn == sn:
+            r = node_hash(p, r)
+            while fn % 2 == 0 and fn != 0:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            r = node_hash(r, p)
+        fn, sn = fn >> 1, sn >> 1
+    must(sn == 0, "the proof is too short")
+    must(r == root, "the proof leads to another root")
+
+
+def verify_consistency(first, first_root, second, second_root, proof):
+    """RFC 9162 § 2.1.4.2"""
+    if first == 0 or first == second:
+        must(not proof, "a proof where none is needed")
+        must(first != 0 or first_root == sha256(b""), "not the root of the empty tree")
+        must(first != second or first_root == second_root, "two roots of one size")
+        return
+    must(0 < first < second and proof, "no such proof")
+    proof = list(proof)
+    if first & (first - 1) == 0:
+        proof.insert(0, first_root)
+    fn, sn = first - 1, second - 1
+    while fn % 2 == 1:
+        fn, sn = fn >> 1, sn >> 1
+    fr = sr = proof[0]
+    for c in proof[1:]:
+        must(sn != 0, "the proof is too long")
+        if fn % 2 == 1 or fn == sn:
+            fr, sr = node_hash(c, fr), node_hash(c, sr)
+            while fn % 2 == 0 and fn != 0:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = node_hash(sr, c)
+        fn, sn = fn >> 1, sn >> 1
+    must(sn == 0, "the proof is too short")
+    must(fr == first_root, "the proof leads to another old root")
+    must(sr == second_root, "the proof leads to another root")
+
+
+def open_database(path):
+    """The file as it is; where a write-ahead log lies beside it, a copy of both."""
+    wal = pathlib.Path(f"{path}-wal")
+    if not wal.exists() or wal.stat().st_size == 0:
+        db = sqlite3.connect(f"{pathlib.Path(path).resolve().as_uri()}?mode=ro&immutable=1", uri=True)
+    else:
+        folder = tempfile.TemporaryDirectory()
+        atexit.register(folder.cleanup)
+        shutil.copy(path, f"{folder.name}/log.db")
+        shutil.copy(wal, f"{folder.name}/log.db-wal")
+        db = sqlite3.connect(f"{folder.name}/log.db")
+    must(db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",), "the database is damaged")
+    return db
+
+
+def verify_log(path, heads):
+    """`heads`: [(size, root)] that somebody kept."""
+    wanted = {}
+    for size, root in heads:
+        must(wanted.setdefault(size, root) == root, f"two roots for {size} entries: one of them is of another log")
+    db = open_database(path)
+    nodes = db.execute("SELECT id, hash FROM audit_nodes ORDER BY id")
+    peaks, size, last_node = [], 0, 0
+    if 0 in wanted:
+        must(wanted.pop(0) == fold([]), "the head of 0 entries is another one")
+    for row in db.execute("SELECT seq, time, kind, actor, message, fields, leaf FROM audit ORDER BY seq"):
+        entry = entry_bytes(row, size + 1)
+        must(leaf_hash(entry) == row[6], f"audit entry {size + 1} does not match its leaf hash")
+        peaks.append(row[6])
+        size += 1
+        level, perfect = 0, size
+        while perfect % 2 == 0:
+            right, level, perfect, last_node = peaks.pop(), level + 1, perfect // 2, last_node + 1
+            peaks[-1] = node_hash(peaks[-1], right)
+            place = f"node {(size - 1) >> level} of level {level}"
+            node = nodes.fetchone()
+            must(node is not None and node[0] == last_node, f"{place} is missing")
+            must(node[1] == peaks[-1], f"{place} does not follow from its entries")
+        if size in wanted:
+            must(wanted.pop(size) == fold(peaks), f"the head of {size} entries is another one: the log was changed")
+    must(nodes.fetchone() is None, f"nodes that {size} entries do not make up: entries at the end are missing")
+    must(not wanted, f"the log has {size} entries, a kept head has {max(wanted, default=0)}: the end is missing")
+    return {"entries": size, "root": base64.b64encode(fold(peaks)).decode()}
+
+
+# --- notes ---
+
+def from_base64(text, what):
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise Wrong(f"{what}: no base64") from None
+    must(base64.b64encode(data).decode() == text, f"{what}: base64 in another form")
+    return data
+
+
+def is_name(name):
+    return name != "" and not any(c == "+" or c < " " or c == "\x85" or unicodedata.category(c) in ("Zs", "Zl", "Zp") for c in name)
+
+
+class Key:
+    def __init__(self, vkey):
+        parts = vkey.split("+", 2)
+        must(len(parts) == 3 and is_name(parts[0]), "not a vkey")
+        self.name = parts[0]
+        data = from_base64(parts[2], "vkey")
+        must(len(data) == 33 and data[0] in (1, 4), "a vkey of another type or length")
+        self.type, self.public = data[0], Ed25519PublicKey.from_public_bytes(data[1:])
+        self.id = sha256(self.name.encode() + b"\n" + data)[:4]
+        must(parts[1] == self.id.hex(), "the vkey's id is another one")
+
+    def verify(self, text, signature):
+        """The time that a cosignature names."""
+        time, message = None, text.encode()
+        if self.type == 4:
+            parse_checkpoint(text)
+            must(len(signature) == 72, "a cosignature of another length")
+            time, signature = int.from_bytes(signature[:8], "big"), signature[8:]
+            must(time <= MOST, "a cosignature's time is out of range")
+            message = f"cosignature/v1\ntime {time}\n".encode() + message
+        try:
+            self.public.verify(signature, message)
+        except InvalidSignature:
+            raise Wrong(f"the signature of {self.name} does not verify") from None
+        return time
+
+
+def parse_note(data):
+    must(len(data) <= 1 << 20, "a note larger than any")
+    try:
+        note = data.decode()
+    except UnicodeDecodeError:
+        raise Wrong("a note is UTF-8") from None
+    must(not any(c < " " and c != "\n" for c in note), "a control character in a note")
+    must("\n\n" in note and note.endswith("\n"), "not a signed note")
+    at = note.rindex("\n\n")
+    text, lines = note[: at + 1], note[at + 2:].split("\n")[:-1]
+    must(1 <= len(lines) <= 100, "a note has 1 to 100 signatures")
+    signatures = []
+    for line in lines:
+        parts = line.split(" ", 2)
+        must(len(parts) == 3 and parts[0] == "\u2014" and is_name(parts[1]), "not a signature line")
+        signature = from_base64(parts[2], "signature line")
+        must(len(signature) > 4, "a signature line without a signature")
+        signatures.append((parts[1], signature[:4], signature[4:]))
+    return text, signatures
+
+
+def parse_checkpoint(text):
+    lines = text.split("\n")
+    must(lines.pop() == "" and len(lines) >= 3 and all(lines), "not a checkpoint")
+    must(re.fullmatch("0|[1-9][0-9]*", lines[1]) and int(lines[1]) <= MOST, "a checkpoint's size")
+    root = from_base64(lines[2], "a checkpoint's root")
+    must(len(root) == 32, "a checkpoint's root is 32 bytes")
+    return {"origin": lines[0], "size": int(lines[1]), "root": lines[2], "extensions": lines[3:]}
+
+
+def verify_note(data, vkeys):
+    keys = [Key(vkey) for vkey in vkeys]
+    text, signatures = parse_note(data)
+    good = []
+    for name, key_id, signature in signatures:
+        for key in keys:
+            if (key.name, key.id) == (name, key_id):
+                good.append({"name": name, "type": key.type, "time": key.verify(text, signature)})
+    must(good, "no signature of a known key")
+    return {"text": text, "signatures": good}
+
+
+# --- commands ---
+
+def head(text):
+    size, root = text.split(":", 1)
+    return int(size), base64.b64decode(root)
+
+
+def run(args):
+    if args.command == "log":
+        return verify_log(args.db, args.head)
+    if args.command == "note":
+        return verify_note(sys.stdin.buffer.read(), args.vkey)
+    given = json.load(sys.stdin)
+    proof = [from_base64(node, "proof") for node in given["proof"]]
+    must(all(len(node) == 32 for node in proof), "a proof's node is 32 bytes")
+    root = from_base64(given["root"], "root")
+    if args.command == "inclusion":
+        row = open_database(args.db).execute("SELECT seq, time, kind, actor, message, fields, leaf FROM audit WHERE seq=?", (args.seq,)).fetchone()
+        must(row is not None, "no such entry")
+        verify_inclusion(leaf_hash(entry_bytes(row, args.seq)), args.seq - 1, given["size"], proof, root)
+    else:
+        verify_consistency(given["old"], from_base64(given["old_root"], "old_root"), given["size"], root, proof)
+    return {"verified": True}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    log = commands.add_parser("log")
+    log.add_argument("db")
+    log.add_argument("--head", type=head, action="append", default=[])
+    inclusion = commands.add_parser("inclusion")
+    inclusion.add_argument("db")
+    inclusion.add_argument("seq", type=int)
+    commands.add_parser("consistency")
+    commands.add_parser("note").add_argument("vkey", nargs="+")
+    try:
+        print(json.dumps(run(parser.parse_args())))
+    except (Wrong, sqlite3.Error) as wrong:
+        print(json.dumps({"wrong": str(wrong)}))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

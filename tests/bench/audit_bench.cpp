@@ -1,0 +1,111 @@
+// tpf-audit-bench DIR ENTRIES: what the audit log costs. Appends through the journal, as many callers do it, with group
+// commit and fsync; then fills a log of its own with ENTRIES entries and verifies it. Prints one JSON object. DIR is
+// there and empty.
+
+#include <time.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "audit/event_log.h"
+#include "base/encoding.h"
+#include "queue/journal.h"
+
+namespace {
+
+using namespace tpf;
+using Json = nlohmann::ordered_json;
+
+constexpr int kCallers = 64, kEach = 500;
+constexpr std::uint64_t kGroup = 10000;
+
+double now(clockid_t clock) {
+    timespec time{};
+    ::clock_gettime(clock, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+template <class T>
+T must(Result<T> result) {
+    if (!result) {
+        std::fprintf(stderr, "%s\n", result.error().text().c_str());
+        std::exit(1);
+    }
+    if constexpr (!std::is_void_v<T>) return std::move(result).value();
+}
+
+/// As the entry of a pass: the longest that a message has.
+AuditEntry entry_of(std::uint64_t n) {
+    AuditEntry entry(AuditKind::pseudonymised, "tpfd");
+    entry.message(SpoolId::random())
+        .with("register", "IPLOS")
+        .with("version", "1")
+        .with("persons", n)
+        .with("without_pseudonym", std::uint64_t{0})
+        .with("input_sha256", hex(sha256(std::to_string(n))))
+        .with("output_sha256", hex(sha256(std::to_string(n + 1))));
+    return entry;
+}
+
+Json through_journal(const std::string& folder) {
+    audit::EventLog log;
+    const auto journal = must(queue::Journal::open(folder + "/journal.db", log, system_clock()));
+    const double begun = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+    std::vector<std::thread> callers;
+    for (int caller = 0; caller < kCallers; ++caller) {
+        callers.emplace_back([&journal] {
+            for (std::uint64_t n = 0; n < kEach; ++n) must(journal->record(entry_of(n)));
+        });
+    }
+    for (std::thread& caller : callers) caller.join();
+    const double seconds = now(CLOCK_MONOTONIC) - begun;
+    return {{"entries", kCallers * kEach},
+            {"callers", kCallers},
+            {"commits", journal->statistics().commits},
+            {"entries_per_second", kCallers * kEach / seconds},
+            {"processor_us_per_entry", (now(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (kCallers * kEach) * 1e6}};
+}
+
+Json alone(const std::string& path, std::uint64_t entries) {
+    audit::EventLog log;
+    auto db = must(sqlite::Database::open(path));
+    must(log.prepare(db));
+    double begun = now(CLOCK_PROCESS_CPUTIME_ID);
+    for (std::uint64_t n = 0; n < entries;) {
+        auto transaction = must(sqlite::Transaction::begin(db));
+        for (const std::uint64_t end = std::min(entries, n + kGroup); n < end; ++n)
+            must(log.append(db, entry_of(n), UtcTime(std::chrono::seconds(1800000000 + n))));
+        must(transaction.commit());
+    }
+    const double append = now(CLOCK_PROCESS_CPUTIME_ID) - begun;
+    begun = now(CLOCK_PROCESS_CPUTIME_ID);
+    const double wall = now(CLOCK_MONOTONIC);
+    CompactRange at;
+    while (must(log.verify(db, at, 2000)) != 0) {
+    }
+    return {{"entries", at.size},
+            {"append_processor_us_per_entry", append / static_cast<double>(entries) * 1e6},
+            {"verify_seconds", now(CLOCK_MONOTONIC) - wall},
+            {"verify_processor_seconds", now(CLOCK_PROCESS_CPUTIME_ID) - begun},
+            {"root", base64(audit::head_of(at).root)}};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 3) {
+        std::fprintf(stderr, "usage: tpf-audit-bench DIR ENTRIES\n");
+        return 64;
+    }
+    const std::string folder = argv[1];
+    const Json journal = through_journal(folder);
+    std::printf("%s\n",
+                Json{{"journal", journal}, {"log", alone(folder + "/log.db", std::strtoull(argv[2], nullptr, 10))}}
+                    .dump(1)
+                    .c_str());
+    return 0;
+}

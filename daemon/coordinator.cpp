@@ -113,7 +113,14 @@ bool Coordinator::run(Mode mode) {
             core_.lifecycle.cut_short();
         }
     }
-    if (!core_.lifecycle.fatal_error()) housekeeping();
+    if (!core_.lifecycle.fatal_error()) {
+        {
+            // A kvittering that could not be written gets its next try now, not after the next start.
+            const std::lock_guard lock(mutex_);
+            if (answers_retry_ && core_.lifecycle.stopping()) answers_retry_ = core_.clock.steady();
+        }
+        housekeeping();
+    }
     while (pool_.busy() > 0) wait(std::chrono::milliseconds(20));
     return !core_.lifecycle.fatal_error() && !left_over();
 }

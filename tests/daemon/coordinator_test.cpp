@@ -194,6 +194,21 @@ TEST_SUITE("daemon/coordinator") {
         CHECK(loop.nothing_left);
     }
 
+    TEST_CASE_FIXTURE(CoordinatorFixture, "a stop does not leave it to the next start") {
+        std::filesystem::create_directories(at().kvittering / "drop");
+        const SpoolId id = handed_over("ikke xml");
+        failing(Call::create, at().kvittering / "drop" / (id.str() + ".json.tmp"));
+        Loop loop(*this, Mode::serve);
+        until([&] { return tries == 1; });
+        mended();
+        until([&] { return status().at("messages").at("quarantined") == 1; });
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        CHECK_FALSE(std::filesystem::exists(answer(id)));
+        loop.stop();
+        CHECK(std::filesystem::exists(answer(id)));
+        CHECK(loop.nothing_left);
+    }
+
     TEST_CASE_FIXTURE(CoordinatorFixture, "drain does not end while a kvittering is due that can be written") {
         std::filesystem::create_directories(at().kvittering / "drop");
         const SpoolId id = handed_over("ikke xml");

@@ -8,6 +8,7 @@
 #include "audit/event_log.h"
 #include "conf/output_settings.h"
 #include "daemon/journal_json.h"
+#include "daemon/pipeline.h"
 #include "daemon/reason.h"
 #include "daemon/users.h"
 #include "queue/folder_lock.h"
@@ -85,15 +86,17 @@ Result<ControlAnswer> rebuild_journal_here(const conf::Config& config, const std
     TPF_TRY(const auto finished, queue::finish_rebuild(posix_file_system(), config.fixed.paths.journal));
     TPF_TRY(const auto before, inspect(config, events, *stopped.spool, progress));
     if (before.good()) return answer_of(config, {{"rebuilt", false}, {"kept", finished}});
-    queue::RebuildOrder order{.fs = posix_file_system(),
-                              .audit = events,
-                              .clock = system_clock(),
-                              .journal = config.fixed.paths.journal,
-                              .copy = config.fixed.paths.copy_folder(),
-                              .spool = *stopped.spool,
-                              .settings = conf::pinned_json(config),
-                              .operator_name = who,
-                              .reason = reason};
+    queue::RebuildOrder order{
+        .fs = posix_file_system(),
+        .audit = events,
+        .clock = system_clock(),
+        .journal = config.fixed.paths.journal,
+        .copy = config.fixed.paths.copy_folder(),
+        .spool = *stopped.spool,
+        .settings = conf::pinned_json(config),
+        .operator_name = who,
+        .reason = reason,
+        .source_of = [&](const queue::InboxEntry& entry) { return source_of(config, entry.kilde, entry.owner); }};
     if (progress) {
         order.progress = [&](std::string_view what, std::uint64_t done) {
             if (done % 500 == 0) progress({{"part", what}, {"done", done}, {"of", 0}});

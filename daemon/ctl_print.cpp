@@ -176,8 +176,8 @@ std::string print_rebuild(const Json& result) {
     line("from the copy", field(copy, "messages") + " messages, " + field(copy, "entries") +
                               " audit entries, to entry " + field(copy, "last_entry") +
                               "; damaged lines: " + field(copy, "damaged_lines"));
-    line("from the old one", field(database, "messages") + " messages and " + field(database, "entries") +
-                                 " audit entries that the copy lacked" +
+    line("from the old one", field(database, "messages") + " messages that the copy lacked, and " +
+                                 field(database, "entries") + " audit entries" +
                                  (database.contains("trouble") ? "; " + field(database, "trouble") : std::string()));
     line("from the spool", field(spool, "committed") + " committed, " + field(spool, "claimed") + " claimed anew, " +
                                field(spool, "quarantined") + " quarantined");

@@ -13,6 +13,14 @@ std::vector<std::string> losses(const queue::RebuildReport& report) {
         lost.push_back("audit entries " + std::to_string(report.entries_lost_from) + " to " +
                        std::to_string(report.entries_lost_to) +
                        "; the new log goes on without them and those after them, which are in what is kept");
+    if (report.copy.foreign_lines != 0)
+        lost.push_back(
+            std::to_string(report.copy.foreign_lines) +
+            " lines of the copy contradict the journal's log: each went on without the other. The journal's "
+            "history counts; what the other one delivered is known by name, and all of it is in what is kept");
+    if (report.names_twice != 0)
+        lost.push_back(std::to_string(report.names_twice) +
+                       " messages of that other history: the same names were delivered in this one too");
     if (report.settings_lost != 0)
         lost.push_back("the pinned settings of " + std::to_string(report.settings_lost) +
                        " messages: they have the present ones");
@@ -45,7 +53,8 @@ Json rebuild_json(const queue::RebuildReport& report) {
                   {{"messages", report.copy.messages},
                    {"entries", report.copy.entries},
                    {"last_entry", report.copy.last_entry},
-                   {"damaged_lines", report.copy.damaged_lines}}},
+                   {"damaged_lines", report.copy.damaged_lines},
+                   {"foreign_lines", report.copy.foreign_lines}}},
                  {"database", {{"messages", report.database.messages}, {"entries", report.database.entries}}},
                  {"spool",
                   {{"committed", report.spool.committed},

@@ -1,7 +1,7 @@
 #include "queue/journal_rebuild.h"
 
 #include <algorithm>
-#include <limits>
+#include <map>
 
 #include "base/encoding.h"
 #include "base/sha256.h"
@@ -123,8 +123,11 @@ class Rebuild {
 
     Status run() {
         TPF_TRY(settings_, new_.pin(order_.settings));
+        // The journal's own log decides, as far as it can be read; the copy may only continue it.
+        TPF_TRY(entries_of_database());
         TPF_TRY(from_copy());
         TPF_TRY(from_database());
+        TPF_TRY(from_fork());
         TPF_TRY(complete_texts());
         TPF_TRY(fill_names());
         TPF_TRY(from_spool());
@@ -152,9 +155,17 @@ class Rebuild {
             TPF_TRY(const bool more, reader.next());
             if (!more) break;
             if (reader.line()) {
-                TPF_TRY(rows_of(*reader.line()));
-                TPF_TRY(entry_of(*reader.line()));
-                order_.progress("copy", reader.line()->seq);
+                const CopyLine& line = *reader.line();
+                report.copy.last_entry = std::max(report.copy.last_entry, line.seq);
+                TPF_TRY(const bool fits, entry_of(line));
+                same_beginning_ = same_beginning_ || fits;
+                if (fits) {
+                    TPF_TRY(rows_of(line));
+                } else {
+                    ++report.copy.foreign_lines;
+                    copy_is_good = false;
+                }
+                order_.progress("copy", line.seq);
             } else if (!reader.place().torn) {
                 ++report.copy.damaged_lines;
                 copy_is_good = false;
@@ -165,13 +176,18 @@ class Rebuild {
         return ok();
     }
 
-    Status rows_of(const CopyLine& line) {
+    Status texts_of(const CopyLine& line) {
         for (const auto& [digest, json] : line.settings) {
             TPF_TRY(new_.settings(digest, json));
         }
         for (const auto& [sha256, base64] : line.marks) {
             TPF_TRY(new_.marks(sha256, base64));
         }
+        return ok();
+    }
+
+    Status rows_of(const CopyLine& line) {
+        TPF_TRY(texts_of(line));
         for (const DayCount& day : line.persons_day) {
             TPF_TRY(new_.day(day));
         }
@@ -182,45 +198,41 @@ class Rebuild {
         return ok();
     }
 
-    Status entry_of(const CopyLine& line) {
-        report.copy.last_entry = std::max(report.copy.last_entry, line.seq);
-        if (report.entries_lost_from != 0) return ok();
+    /// Whether the line's entry is the log's, or the next one, or lies behind a hole, where nothing contradicts it.
+    Result<bool> entry_of(const CopyLine& line) {
         if (line.seq > new_.end().size + 1) {
-            TPF_TRY(entries_of_database(line.seq - 1));
+            TPF_TRY(entries_of_database());
         }
         if (line.seq > new_.end().size + 1) {
-            report.entries_lost_from = new_.end().size + 1;
-            report.entries_lost_to = line.seq - 1;
             copy_is_good = false;
-            return ok();
+            return true;
         }
-        if (line.seq <= new_.end().size) {
-            TPF_TRY(const TreeHead known, order_.audit.head(new_.db(), line.seq));
-            copy_is_good = copy_is_good && hex(known.root) == line.root;
-            return ok();
-        }
+        if (line.seq <= new_.end().size) return is_of_log(line);
         const auto next = order_.audit.follow(new_.db(), line.canonical);
-        if (!next || hex(next.value().head.root) != line.root) {
-            copy_is_good = false;  // of another journal
-            return ok();
-        }
+        if (!next || hex(next.value().head.root) != line.root) return false;
         ++report.copy.entries;
-        return new_.restore(next.value());
+        TPF_TRY(new_.restore(next.value()));
+        return true;
+    }
+
+    Result<bool> is_of_log(const CopyLine& line) {
+        TPF_TRY(const TreeHead known, order_.audit.head(new_.db(), line.seq));
+        return hex(known.root) == line.root;
     }
 
     // --- the damaged journal ---
-    Status entries_of_database(std::uint64_t up_to) {
-        while (new_.end().size < up_to) {
-            const auto some =
-                old_.entries(new_.end(), std::min<std::uint64_t>(kEntriesAtOnce, up_to - new_.end().size));
+    /// All that follow what is there already.
+    Status entries_of_database() {
+        while (true) {
+            const auto some = old_.entries(new_.end(), kEntriesAtOnce);
             if (some.empty()) return ok();
             for (const WrittenEntry& entry : some) {
                 TPF_TRY(new_.restore(entry));
                 ++report.database.entries;
                 TPF_TRY(new_.breathe());
             }
+            order_.progress("audit log", new_.end().size);
         }
-        return ok();
     }
 
     Status from_database() {
@@ -234,14 +246,55 @@ class Rebuild {
         for (const DayCount& day : old_.persons_day()) {
             TPF_TRY(new_.day(day));
         }
-        if (report.entries_lost_from != 0) return ok();
-        TPF_TRY(entries_of_database(std::numeric_limits<std::uint64_t>::max()));
-        order_.progress("audit log", new_.end().size);
-        if (old_.last_entry() > new_.end().size) {
+        TPF_TRY(entries_of_database());
+        const bool one_history = report.copy.foreign_lines == 0;
+        const std::uint64_t last = std::max(old_.last_entry(), one_history ? report.copy.last_entry : 0);
+        if (last > new_.end().size) {
             report.entries_lost_from = new_.end().size + 1;
-            report.entries_lost_to = old_.last_entry();
+            report.entries_lost_to = last;
         }
         return ok();
+    }
+
+    // --- a copy that went another way ---
+    /// Journal and copy had the same beginning and then each its own history (a backup that was put back and worked on,
+    /// with the copy away). The log is the journal's; of what the copy's history committed nothing is forgotten, and
+    /// nothing replaces what the journal says. What else it began lies in the spool, or is gone.
+    Status from_fork() {
+        if (!same_beginning_ || report.copy.foreign_lines == 0) return ok();
+        TPF_TRY(auto reader, CopyReader::open(order_.fs, order_.copy));
+        std::map<SpoolId, MessageRow> committed;  // as each stood last
+        while (true) {
+            TPF_TRY(const bool more, reader.next());
+            if (!more) break;
+            if (!reader.line()) continue;
+            const CopyLine& line = *reader.line();
+            const bool known = line.seq <= new_.end().size;
+            TPF_TRY(const bool ours, known ? is_of_log(line) : Result<bool>(false));
+            if (ours) continue;
+            TPF_TRY(texts_of(line));
+            for (const MessageRow& row : line.messages) {
+                if (row.committed) committed.insert_or_assign(row.id, row);
+            }
+        }
+        for (const auto& [id, row] : committed) {
+            TPF_TRY(add_unknown(row));
+        }
+        return ok();
+    }
+
+    Status add_unknown(const MessageRow& row) {
+        TPF_TRY(const auto known, store::load(new_.db(), row.id));
+        if (known) return ok();
+        TPF_TRY(auto taken, new_.db().prepare("SELECT 1 FROM messages WHERE name=?1 AND committed IS NOT NULL"));
+        taken.bind(1, row.name->str());
+        TPF_TRY(const bool by_another, taken.step());
+        if (by_another) {
+            ++report.names_twice;
+            return ok();
+        }
+        TPF_TRY(const bool written, store::restore(new_.db(), row));
+        return written ? new_.breathe() : Status(fail(Code::internal, "a row could not be taken from the copy"));
     }
 
     // --- texts that rows name ---
@@ -308,7 +361,7 @@ class Rebuild {
     // --- the spool, and what the audit log says of it all ---
     Status from_spool() {
         const UtcTime now = order_.clock.utc();
-        TPF_TRY(const auto found, find_in_spool(new_.db(), order_.spool, settings_, now));
+        TPF_TRY(const auto found, find_in_spool(new_.db(), order_.spool, order_.source_of, settings_, now));
         for (const FoundMessage& one : found) {
             auto& counts = report.spool;
             ++(one.row.state == State::committed ? counts.committed
@@ -338,6 +391,8 @@ class Rebuild {
             .with("entries_copy", report.copy.entries)
             .with("entries_database", report.database.entries)
             .with("last_entry_copy", report.copy.last_entry)
+            .with("foreign_lines_copy", report.copy.foreign_lines)
+            .with("names_twice", report.names_twice)
             .with("settings_lost", report.settings_lost)
             .with("marks_lost", report.marks_lost);
         if (report.entries_lost_from != 0)
@@ -348,7 +403,8 @@ class Rebuild {
     const RebuildOrder& order_;
     NewJournal& new_;
     OldJournal& old_;
-    std::string settings_;  // digest of the present ones
+    std::string settings_;         // digest of the present ones
+    bool same_beginning_ = false;  // of copy and journal
 };
 
 Status check_new(NewJournal& made, const RebuildOrder& order) {

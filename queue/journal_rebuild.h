@@ -35,6 +35,8 @@ struct RebuildOrder {
     std::string settings;  ///< JSON of the settings now in force, for messages from the spool
     std::string operator_name;
     std::string reason;
+    /// Which source an entry is from, by its owner; an error where its record names another one: then it is nobody's.
+    std::function<Result<std::string>(const InboxEntry&)> source_of;
     /// What is being read, and how much of it was.
     std::function<void(std::string_view what, std::uint64_t done)> progress = [](std::string_view, std::uint64_t) {};
 };
@@ -42,11 +44,13 @@ struct RebuildOrder {
 struct RebuildReport {
     struct FromCopy {
         std::uint64_t messages = 0, entries = 0, damaged_lines = 0;
-        std::uint64_t last_entry = 0;  ///< 0: there was no copy
+        std::uint64_t foreign_lines = 0;  ///< that contradict the journal's own log: it went on without its copy
+        std::uint64_t last_entry = 0;     ///< 0: there was no copy
     } copy;
     struct FromDatabase {
-        std::uint64_t messages = 0, entries = 0;  ///< newer than, or missing in, the copy
-        std::string trouble;                      ///< why it could not be read, or not wholly; empty: it could
+        std::uint64_t messages = 0;  ///< newer than, or missing in, the copy
+        std::uint64_t entries = 0;   ///< of the audit log, as far as they could be read
+        std::string trouble;         ///< why it could not be read, or not wholly; empty: it could
     } database;
     struct FromSpool {
         std::uint64_t committed = 0, claimed = 0, quarantined = 0;
@@ -54,6 +58,7 @@ struct RebuildReport {
     std::uint64_t messages = 0, names = 0, entries = 0;  ///< in the new journal
     std::uint64_t entries_lost_from = 0;                 ///< 0: the audit log is whole
     std::uint64_t entries_lost_to = 0;  ///< those behind it that the copy has are in the copy that was set aside
+    std::uint64_t names_twice = 0;      ///< rows of a foreign history left out: their name is another message's
     std::uint64_t settings_lost = 0;    ///< messages that are now pinned to the present settings
     std::uint64_t marks_lost = 0;       ///< messages whose list of persons without a pseudonym is gone
     std::vector<std::string> kept;      ///< paths of what was replaced

@@ -9,8 +9,10 @@ namespace {
 
 class SpoolSearch {
   public:
-    SpoolSearch(sqlite::Database& db, const Spool& spool, const std::string& settings, UtcTime now)
-        : db_(db), spool_(spool), settings_(settings), now_(now) {}
+    SpoolSearch(sqlite::Database& db, const Spool& spool,
+                const std::function<Result<std::string>(const InboxEntry&)>& source_of, const std::string& settings,
+                UtcTime now)
+        : db_(db), spool_(spool), source_of_(source_of), settings_(settings), now_(now) {}
 
     Result<std::vector<FoundMessage>> run() {
         TPF_TRY(const auto survey, spool_.survey());
@@ -63,8 +65,10 @@ class SpoolSearch {
         const auto entry = spool_.read_work(id);
         if (entry) {
             const KildeRecord& kilde = entry.value().kilde;
-            row.source = kilde.source;
-            row.sender = kilde.sender;
+            if (const auto source = source_of_(entry.value())) {
+                row.source = source.value();
+                row.sender = kilde.sender;
+            }
             row.received = kilde.received;
             row.size = kilde.size;
             row.kilde_sha256 = kilde.sha256;
@@ -105,6 +109,7 @@ class SpoolSearch {
 
     sqlite::Database& db_;
     const Spool& spool_;
+    const std::function<Result<std::string>(const InboxEntry&)>& source_of_;
     const std::string& settings_;
     UtcTime now_;
     std::set<SpoolId> outbox_, work_, quarantine_;
@@ -114,9 +119,10 @@ class SpoolSearch {
 
 }  // namespace
 
-Result<std::vector<FoundMessage>> find_in_spool(sqlite::Database& db, const Spool& spool, const std::string& settings,
-                                                UtcTime now) {
-    return SpoolSearch(db, spool, settings, now).run();
+Result<std::vector<FoundMessage>> find_in_spool(sqlite::Database& db, const Spool& spool,
+                                                const std::function<Result<std::string>(const InboxEntry&)>& source_of,
+                                                const std::string& settings, UtcTime now) {
+    return SpoolSearch(db, spool, source_of, settings, now).run();
 }
 
 }  // namespace tpf::queue

@@ -1,6 +1,7 @@
 #pragma once
 // What a rebuild takes in from the spool: messages that lie there and that no row knows.
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,9 @@ inline constexpr std::string_view kUnknownDigest = "0000000000000000000000000000
 ///   outbox/ID with its sealed record: committed, also where a row says claimed (its commit was lost). Where the name
 ///   is another message's, or the record is damaged: as work/ID
 ///   work/ID: claimed.    quarantine/ID: quarantined, Code::rebuilt
-[[nodiscard]] Result<std::vector<FoundMessage>> find_in_spool(sqlite::Database& db, const Spool& spool,
-                                                              const std::string& settings, UtcTime now);
+/// An entry whose source `source_of` does not confirm has none, and no sender: it cannot pass.
+[[nodiscard]] Result<std::vector<FoundMessage>> find_in_spool(
+    sqlite::Database& db, const Spool& spool, const std::function<Result<std::string>(const InboxEntry&)>& source_of,
+    const std::string& settings, UtcTime now);
 
 }  // namespace tpf::queue

@@ -64,6 +64,7 @@ struct CopyFixture {
     std::unique_ptr<Journal> journal;
     std::mt19937_64 random{20261123};
     int drawn = 0;
+    bool strangers = false;  ///< no entry in the spool is its source's own
 
     Result<std::unique_ptr<Journal>> try_open() {
         return Journal::open(path, log, clock,
@@ -197,7 +198,11 @@ struct CopyFixture {
                 .spool = *spool,
                 .settings = kSettings,
                 .operator_name = "kari",
-                .reason = "test"};
+                .reason = "test",
+                .source_of = [this](const InboxEntry& entry) -> Result<std::string> {
+                    if (strangers) return fail(Code::record_form, "not that source's");
+                    return entry.kilde.source;
+                }};
     }
     void remove_journal() {
         for (const char* suffix : {"", "-wal"}) std::filesystem::remove(path.string() + suffix);

@@ -159,6 +159,101 @@ TEST_SUITE("queue/journal_rebuild") {
         CHECK(outcome.other == first);
     }
 
+    TEST_CASE_FIXTURE(RebuildFixture, "an entry that is not its source's own has no sender: it cannot pass") {
+        for (const bool forged : {false, true}) {
+            open();
+            close();
+            remove_journal();
+            std::filesystem::remove_all(copy);
+            const SpoolId id = in_work("en melding");
+            strangers = forged;
+            rebuild();
+            open();
+            const auto row = get(journal->find(id));
+            REQUIRE(row);
+            CHECK((row->source == "unknown") == forged);
+            CHECK(row->sender.has_value() != forged);
+            close();
+            for (const std::string& kept : {path.string(), path.string() + "-wal"}) std::filesystem::remove(kept);
+            std::filesystem::remove_all(copy);
+        }
+    }
+
+    TEST_CASE_FIXTURE(RebuildFixture,
+                      "a backup that was put back and worked on without its copy: the journal's history counts, and no "
+                      "name of the other one is forgotten") {
+        open();
+        delivered();
+        close();
+        const std::string backup = content(path);
+        open();
+        const std::string both = MeldingsId::random().str();
+        const std::string copy_only = MeldingsId::random().str();
+        for (const std::string& id : {both, copy_only}) {
+            const SpoolId sent = claimed();
+            pass(sent, "melding " + id, id);
+            deliver(sent);
+        }
+        close();
+        const Path away = folder.path() / "away";
+        std::filesystem::rename(copy, away);
+        put(path, backup);
+        open();
+        const SpoolId again = claimed();  // the sender sent the first one once more
+        pass(again, "melding " + both, both);
+        deliver(again);
+        for (int i = 0; i < 5; ++i) delivered();
+        close();
+        const Tables before = tables_of(path);
+        std::filesystem::remove_all(copy);
+        std::filesystem::rename(away, copy);
+        CHECK_FALSE(try_open().has_value());
+
+        const RebuildReport report = rebuild();
+        CHECK(report.copy.foreign_lines > 0);
+        CHECK(report.names_twice > 0);
+        CHECK(report.entries_lost_from == 0);
+        REQUIRE(report.kept.size() == 2);  // the journal as it was, and the other history
+        CHECK(inspect().good());
+        const Tables now = tables_of(path);
+        CHECK(without_rebuilt(now).at("audit") == before.at("audit"));
+        CHECK(now.at("messages").size() == before.at("messages").size() + 1);
+        open();
+        for (const std::string& id : {both, copy_only}) {
+            const SpoolId resent = claimed();
+            const auto outcome =
+                get(journal->commit_pass(resent, result_of("other bytes", name_of(id)), {}, pass_entries()));
+            CHECK(outcome.kind == PassOutcome::Kind::conflict);
+        }
+        close();
+        check_copy_is_whole();
+    }
+
+    TEST_CASE_FIXTURE(RebuildFixture, "a copy of another installation changes nothing that the journal says") {
+        open();
+        delivered();
+        for (int i = 0; i < 3; ++i) claimed();
+        close();
+        const Path foreign = folder.path() / "foreign";
+        std::filesystem::rename(copy, foreign);
+        remove_journal();
+        open();
+        for (int i = 0; i < 20; ++i) delivered();
+        close();
+        const Tables before = tables_of(path);
+        std::filesystem::remove_all(copy);
+        std::filesystem::rename(foreign, copy);
+        const RebuildReport report = rebuild();
+        CHECK(report.copy.foreign_lines > 0);
+        CHECK(report.copy.entries == 0);
+        CHECK(report.names_twice == 0);
+        CHECK(report.messages == before.at("messages").size());
+        const Tables now = without_rebuilt(tables_of(path));
+        CHECK(now.at("audit") == before.at("audit"));
+        for (const std::string& row : before.at("messages"))
+            CHECK(std::find(now.at("messages").begin(), now.at("messages").end(), row) != now.at("messages").end());
+    }
+
     TEST_CASE_FIXTURE(RebuildFixture,
                       "entries that neither has are told of, the copy is kept aside, and all names are there") {
         segment_bytes = 6000;

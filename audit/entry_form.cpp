@@ -159,6 +159,7 @@ bool is_fields(std::string_view fields) {
 
 /// UTF-8 of any characters: the control characters are written as escapes.
 bool is_utf8(std::string_view text) {
+    if (is_text(text, false)) return true;
     std::string plain(text);
     std::replace_if(
         plain.begin(), plain.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');

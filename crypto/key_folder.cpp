@@ -1,14 +1,12 @@
 #include "crypto/key_folder.h"
 
 #include <botan/pwdhash.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <set>
 #include <utility>
 
-#include "base/log.h"
 #include "crypto/content_cipher.h"
 #include "crypto/hmac.h"
 #include "crypto/signature.h"
@@ -47,8 +45,8 @@ auto not_the_key(const Path& path) {
 
 }  // namespace
 
-KeyFolder::KeyFolder(FileSystem& fs, Path folder, SecretBytes passphrase)
-    : fs_(fs), folder_(std::move(folder)), passphrase_(std::move(passphrase)) {}
+KeyFolder::KeyFolder(FileSystem& fs, Path folder, SecretBytes passphrase, uid_t owner)
+    : fs_(fs), folder_(std::move(folder)), passphrase_(std::move(passphrase)), owner_(owner) {}
 
 Path KeyFolder::path_of(const KeyFacts& facts) const {
     return folder_ / file_name(facts);
@@ -59,9 +57,9 @@ Status KeyFolder::check_access(const Path& path, const FileInfo& info, const cha
         return fail(Code::config, path.string() + " is open to others than its owner",
                     std::string("chmod ") + mode + " " + path.string());
     }
-    if (info.owner != ::geteuid() && info.owner != 0) {
+    if (info.owner != owner_ && info.owner != 0) {
         return fail(Code::config, path.string() + " belongs to another user",
-                    "chown " + std::to_string(::geteuid()) + " " + path.string());
+                    "chown " + std::to_string(owner_) + " " + path.string());
     }
     return ok();
 }
@@ -161,15 +159,24 @@ Status KeyFolder::need_passphrase() const {
                 "it comes from the credential keyring-passphrase, or from --passphrase-fd");
 }
 
-void KeyFolder::report_strangers(const RingRecord& record) {
+bool KeyFolder::has_file(const KeyFacts& facts) {
+    const auto there = fs_.info(path_of(facts));
+    return there || there.error().code() != Code::not_found;
+}
+
+Status KeyFolder::remove_secret(const KeyFacts& facts) {
+    if (!has_file(facts)) return ok();
+    TPF_TRY(fs_.remove_file(path_of(facts)));
+    return fs_.sync_folder(folder_);
+}
+
+std::vector<std::string> KeyFolder::strangers(const RingRecord& record) {
     std::set<std::string> known{std::string(kRingName)};
-    for (const RingEntry& entry : record.keys) known.insert(file_name(entry.facts));
-    const auto names = fs_.list(folder_);
-    if (!names) return;
-    for (const std::string& name : names.value()) {
-        if (known.contains(name)) continue;
-        log::warning("a file in the key folder that no key of the ring names", {{"path", (folder_ / name).string()}});
-    }
+    for (const KeyFacts& facts : record.keys) known.insert(file_name(facts));
+    auto names = fs_.list(folder_);
+    if (!names) return {};
+    std::erase_if(names.value(), [&](const std::string& name) { return known.contains(name); });
+    return std::move(names).value();
 }
 
 }  // namespace tpf::crypto

@@ -14,8 +14,10 @@ namespace tpf::crypto {
 /// Not thread-safe: the ring calls it under its own lock.
 class KeyFolder {
   public:
-    /// `fs` outlives the object.
-    KeyFolder(FileSystem& fs, Path folder, SecretBytes passphrase);
+    /// `fs` outlives the object. `owner`: whose the files must be, or root's.
+    KeyFolder(FileSystem& fs, Path folder, SecretBytes passphrase, uid_t owner);
+    /// The same folder, knowing nothing of what was read before.
+    [[nodiscard]] KeyFolder anew() const { return {fs_, folder_, passphrase_.clone(), owner_}; }
 
     /// An empty record when folder or keyring.json are missing. Code::config: others may read or write them.
     [[nodiscard]] Result<RingRecord> read_record();
@@ -33,8 +35,11 @@ class KeyFolder {
     /// Code::config, with what to do, when the ring was opened without a passphrase.
     [[nodiscard]] Status need_passphrase() const;
     [[nodiscard]] const SecretBytes& passphrase() const noexcept { return passphrase_; }
-    /// Says in the log which files no key of the ring names: leftovers of an interrupted change.
-    void report_strangers(const RingRecord& record);
+    [[nodiscard]] bool has_file(const KeyFacts& facts);
+    /// The file of a key, if it is there: what a destroyed key leaves.
+    [[nodiscard]] Status remove_secret(const KeyFacts& facts);
+    /// Names of files that no key of the ring names: leftovers of an interrupted change.
+    [[nodiscard]] std::vector<std::string> strangers(const RingRecord& record);
 
   private:
     [[nodiscard]] Result<std::string> read_private(const Path& path);
@@ -46,6 +51,7 @@ class KeyFolder {
     FileSystem& fs_;
     Path folder_;
     SecretBytes passphrase_;
+    uid_t owner_;
     SecretBytes master_;         // scrypt of the passphrase, derived when first needed
     std::optional<RingKdf> of_;  // what master_ was derived with
 };

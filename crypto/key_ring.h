@@ -3,6 +3,10 @@
 // keyring.json (public facts) and one encrypted file per private key. Every change is made on disk first (written
 // beside, synced, moved over) and then in memory; a crash leaves the old ring or the new one.
 
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +37,33 @@ enum class KeyState { prepared, active, accepting, retired, destroyed };
 [[nodiscard]] std::string_view to_string(KeyState state) noexcept;
 [[nodiscard]] Result<KeyKind> parse_key_kind(std::string_view text);
 
+/// Who asked for a change, as the kernel says, and why.
+struct KeyActor {
+    std::string name;
+    std::string reason;
+    uid_t uid = 0;
+};
+/// A state that a key came to.
+struct KeyChange {
+    KeyState state;
+    UtcTime at;
+    std::string by;
+    std::string reason;
+};
+/// A first operator wants the key destroyed; a second one has to confirm it before this much time went by.
+struct DestroyRequest {
+    UtcTime at;
+    KeyActor by;
+};
+inline constexpr std::chrono::hours kConfirmWithin{24};
+/// When a ring came out of a backup, which one (check value of the backup's own key), and who did it.
+struct RingRestored {
+    UtcTime at;
+    std::string by;
+    std::string reason;
+    std::string backup;
+};
+
 /// What may be shown of a key.
 struct KeyFacts {
     KeyId id;
@@ -46,7 +77,12 @@ struct KeyFacts {
     std::size_t bits = 0;
     std::string check_value;  ///< 16 hex digits that tell two keys apart; tells nothing of a secret key
     UtcTime created;
+    std::vector<KeyChange> history{};                 ///< oldest first
+    std::optional<DestroyRequest> destroy_request{};  ///< may have run out
+    std::string public_pem{};                         ///< all kinds but pseudonym
 };
+/// When it came to its present state.
+[[nodiscard]] UtcTime in_state_since(const KeyFacts& facts);
 
 /// Thread-safe. Readers get snapshots that stay valid while they hold them.
 class KeyRing {
@@ -56,9 +92,10 @@ class KeyRing {
     /// each. Code::wrong_key when the passphrase does not open a file or a file is not that key. Code::config: folder
     /// or files that others may read or write (the hint is the command that mends it), a keyring.json that is not
     /// understood, or an empty passphrase where the ring holds secrets. `fs` outlives the ring. One ring per folder at
-    /// a time.
+    /// a time, but for a second one that only reads. `owner`: whose the files must be (or root's); this process's user
+    /// unless told. What a crash left of a destroyed key's file is removed.
     [[nodiscard]] static Result<std::unique_ptr<KeyRing>> open(FileSystem& fs, const Path& folder,
-                                                               SecretBytes passphrase);
+                                                               SecretBytes passphrase, uid_t owner = ::geteuid());
     ~KeyRing();
 
     [[nodiscard]] std::vector<KeyFacts> list() const;
@@ -72,9 +109,12 @@ class KeyRing {
         std::chrono::sys_days valid_to;
         KeyPolicy policy = KeyPolicy::modern();
         std::size_t bits = 3072;
+        KeyState state = KeyState::active;  ///< or prepared
+        KeyActor actor{};
     };
-    /// Made and active at once. An id, or a pseudonym version, that exists, or a request that does not fit its kind:
-    /// Code::usage. Without a passphrase: Code::config. RSA: seconds, during which readers go on.
+    /// Made, and in use at once unless only prepared. An id, or a pseudonym version, that exists, or a request that
+    /// does not fit its kind: Code::usage. Without a passphrase: Code::config. RSA: seconds, during which readers go
+    /// on.
     [[nodiscard]] Result<KeyFacts> generate(const GenerateRequest& request, UtcTime now);
 
     struct ImportRequest {
@@ -85,10 +125,47 @@ class KeyRing {
         std::chrono::sys_days valid_from;
         std::chrono::sys_days valid_to;
         KeyPolicy policy = KeyPolicy::modern();
+        KeyState state = KeyState::active;  ///< or prepared
+        KeyActor actor{};
     };
-    /// Active at once. Code::usage: an id that exists, a register called TPF, an RSA key that is too short for its
-    /// profile, or one that the ring has under another profile or as the TPF's own. Code::field_form: not such a PEM.
+    /// In use at once unless only prepared. Code::usage: an id that exists, a register called TPF, an RSA key that is
+    /// too short for its profile, or one that the ring has under another profile or as the TPF's own. Code::field_form:
+    /// not such a PEM.
     [[nodiscard]] Result<KeyFacts> import(const ImportRequest& request, UtcTime now);
+
+    /// Brings a key into the state active (from prepared, accepting or retired), accepting (from active or retired;
+    /// only kinds under which something arrives: message, register_, receipt) or retired (from any but destroyed). A
+    /// request to destroy it is dropped. Code::not_found; Code::usage: no such change.
+    [[nodiscard]] Result<KeyFacts> change(const KeyId& id, KeyState to, const KeyActor& actor, UtcTime now);
+    /// What still needs a key (a text for operators, "a pseudonym list under it is kept"); empty: nothing does.
+    using NeededFor = std::function<Result<std::string>(const KeyFacts&)>;
+    /// The first of two operators; a later request takes the place of an earlier one. Only a prepared or retired key
+    /// that nothing needs: else Code::usage.
+    [[nodiscard]] Result<KeyFacts> request_destroy(const KeyId& id, const KeyActor& actor, const NeededFor& needed_for,
+                                                   UtcTime now);
+    /// The second: the secret is gone from ring and folder, its facts stay. Code::denied: root or a user without a name
+    /// (who is that?), or the operator who asked, by name or uid. Code::usage: no request, or one older than
+    /// kConfirmWithin; not retired or prepared; something needs it. Code::io: the ring has it destroyed, its file could
+    /// not be removed; the next start tries again.
+    [[nodiscard]] Result<KeyFacts> confirm_destroy(const KeyId& id, const KeyActor& actor, const NeededFor& needed_for,
+                                                   UtcTime now);
+
+    /// What a look at every file found. Nothing is changed.
+    struct CheckReport {
+        struct Key {
+            KeyId id;
+            KeyState state;
+            std::optional<Error> fault;  ///< none: opened with the passphrase, and it is the key of its check value
+        };
+        std::vector<Key> keys;
+        std::vector<std::string> strangers;  ///< names of files that no key of the ring names
+        bool as_loaded = true;               ///< keyring.json says what this ring has in memory
+    };
+    /// Opens every file of the folder anew: about 0.1 s each. Errors are those of open() that concern the whole folder.
+    [[nodiscard]] Result<CheckReport> check() const;
+
+    /// Hands a restore that is not in the audit log yet to `record`, and then forgets it; again after a crash.
+    [[nodiscard]] Status announce_restore(const std::function<Status(const RingRestored&)>& record);
 
     /// A message key that may open what arrives: its unwrapper and policy. Code::unknown_key when there is none of that
     /// id (of kind message), Code::key_expired when its state no longer accepts.
@@ -102,9 +179,9 @@ class KeyRing {
     [[nodiscard]] bool has_message_key() const;
     /// Keyed and ready, one for the calling thread. Code::no_key when the ring has no usable key of that version.
     [[nodiscard]] Result<HmacSha256> pseudonym_mac(const RegisterName& reg, unsigned version) const;
-    /// Code::no_key without an active one.
+    /// The active one that became so last; Code::no_key without one.
     [[nodiscard]] Result<SigningKey> signing_key() const;
-    /// Register keys by register, whatever their state but destroyed: for checking the register layer.
+    /// A register's active and accepting keys: for checking the register layer.
     struct RegisterKey {
         KeyId id;
         std::size_t modulus_bytes;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -102,9 +103,52 @@ Status parse_validity(const Json& json, KeyFacts& facts) {
     return ok();
 }
 
-Result<RingEntry> parse_entry(const Json& json) {
+Result<std::vector<KeyChange>> parse_history(const Json& json) {
+    std::vector<KeyChange> history;
+    const auto list = json.find("history");
+    if (list == json.end()) return history;
+    if (!list->is_array()) return bad("\"history\" is no list");
+    for (const Json& item : *list) {
+        TPF_TRY(only_members(item, {"state", "at", "by", "reason"}));
+        TPF_TRY(const auto state_text, text_of(item, "state"));
+        TPF_TRY(const auto at_text, text_of(item, "at"));
+        TPF_TRY(auto by, text_of(item, "by"));
+        TPF_TRY(auto reason, text_of(item, "reason"));
+        TPF_TRY(const auto state, parse_state(state_text));
+        TPF_TRY(const auto at, parse_utc(at_text));
+        history.push_back({state, at, std::move(by), std::move(reason)});
+    }
+    return history;
+}
+
+Result<std::optional<DestroyRequest>> parse_destroy(const Json& json) {
+    const auto found = json.find("destroyRequest");
+    if (found == json.end()) return std::optional<DestroyRequest>();
+    TPF_TRY(only_members(*found, {"at", "by", "uid", "reason"}));
+    TPF_TRY(const auto at_text, text_of(*found, "at"));
+    TPF_TRY(auto by, text_of(*found, "by"));
+    TPF_TRY(auto reason, text_of(*found, "reason"));
+    TPF_TRY(const auto uid, number_of(*found, "uid"));
+    TPF_TRY(const auto at, parse_utc(at_text));
+    if (uid > std::numeric_limits<uid_t>::max()) return bad("\"uid\" is out of bounds");
+    return std::optional<DestroyRequest>({at, {std::move(by), std::move(reason), static_cast<uid_t>(uid)}});
+}
+
+Result<std::optional<RingRestored>> parse_restored(const Json& json) {
+    const auto found = json.find("restored");
+    if (found == json.end()) return std::optional<RingRestored>();
+    TPF_TRY(only_members(*found, {"at", "by", "reason", "backup"}));
+    TPF_TRY(const auto at_text, text_of(*found, "at"));
+    TPF_TRY(auto by, text_of(*found, "by"));
+    TPF_TRY(auto reason, text_of(*found, "reason"));
+    TPF_TRY(auto backup, text_of(*found, "backup"));
+    TPF_TRY(const auto at, parse_utc(at_text));
+    return std::optional<RingRestored>({at, std::move(by), std::move(reason), std::move(backup)});
+}
+
+Result<KeyFacts> parse_entry(const Json& json) {
     TPF_TRY(only_members(json, {"id", "kind", "state", "register", "keyVersion", "validFrom", "validTo", "profile",
-                                "bits", "check", "created", "public"}));
+                                "bits", "check", "created", "public", "history", "destroyRequest"}));
     TPF_TRY(const auto id_text, text_of(json, "id"));
     TPF_TRY(const auto kind_text, text_of(json, "kind"));
     TPF_TRY(const auto state_text, text_of(json, "state"));
@@ -116,20 +160,26 @@ Result<RingEntry> parse_entry(const Json& json) {
     TPF_TRY(const auto state, parse_state(state_text));
     TPF_TRY(const auto created, parse_utc(created_text));
     if (!is_check_value(check)) return bad("\"check\" is not 16 hex digits");
-    RingEntry entry{
-        KeyFacts{
-            std::move(id), kind, state, std::nullopt, 0, {}, {}, KeyPolicy::modern(), bits, std::move(check), created},
-        {}};
-    TPF_TRY(parse_register(json, entry.facts));
-    TPF_TRY(parse_validity(json, entry.facts));
+    KeyFacts facts{std::move(id),    kind,   state, std::nullopt, 0, {}, {}, KeyPolicy::modern(), bits,
+                   std::move(check), created};
+    TPF_TRY(parse_register(json, facts));
+    TPF_TRY(parse_validity(json, facts));
+    TPF_TRY(facts.history, parse_history(json));
+    TPF_TRY(facts.destroy_request, parse_destroy(json));
     if (kind != KeyKind::pseudonym) {
-        TPF_TRY(entry.public_pem, text_of(json, "public"));
+        TPF_TRY(facts.public_pem, text_of(json, "public"));
     }
-    return entry;
+    return facts;
 }
 
-Json to_json(const RingEntry& entry) {
-    const KeyFacts& facts = entry.facts;
+Json to_json(const DestroyRequest& request) {
+    return {{"at", format_utc(request.at)},
+            {"by", request.by.name},
+            {"uid", request.by.uid},
+            {"reason", request.by.reason}};
+}
+
+Json to_json(const KeyFacts& facts) {
     Json json{{"id", facts.id.str()}, {"kind", to_string(facts.kind)}, {"state", to_string(facts.state)}};
     if (facts.reg) json["register"] = facts.reg->str();
     if (facts.kind == KeyKind::pseudonym) json["keyVersion"] = facts.version;
@@ -141,7 +191,14 @@ Json to_json(const RingEntry& entry) {
     json["bits"] = facts.bits;
     json["check"] = facts.check_value;
     json["created"] = format_utc(facts.created);
-    if (!entry.public_pem.empty()) json["public"] = entry.public_pem;
+    if (!facts.public_pem.empty()) json["public"] = facts.public_pem;
+    for (const KeyChange& change : facts.history) {
+        json["history"].push_back({{"state", to_string(change.state)},
+                                   {"at", format_utc(change.at)},
+                                   {"by", change.by},
+                                   {"reason", change.reason}});
+    }
+    if (facts.destroy_request) json["destroyRequest"] = to_json(*facts.destroy_request);
     return json;
 }
 
@@ -167,8 +224,19 @@ bool has_validity(KeyKind kind) noexcept {
 bool has_register(KeyKind kind) noexcept {
     return kind != KeyKind::message && kind != KeyKind::signing;
 }
+bool has_accepting(KeyKind kind) noexcept {
+    return kind == KeyKind::message || kind == KeyKind::register_ || kind == KeyKind::receipt;
+}
 bool has_secret(KeyKind kind) noexcept {
     return kind != KeyKind::register_ && kind != KeyKind::receipt;
+}
+
+RingKdf RingKdf::fresh() {
+    RingKdf kdf;
+    const auto salt = SecretBytes::random(16);
+    const ByteView bytes = salt.bytes(SecretToken::access());
+    kdf.salt.assign(bytes.begin(), bytes.end());
+    return kdf;
 }
 
 Result<RingRecord> parse_ring(std::string_view text) {
@@ -176,7 +244,7 @@ Result<RingRecord> parse_ring(std::string_view text) {
     if (text.empty()) return record;
     const Json json = Json::parse(text, nullptr, false);
     if (json.is_discarded()) return bad("not JSON");
-    TPF_TRY(only_members(json, {"format", "version", "kdf", "keys"}));
+    TPF_TRY(only_members(json, {"format", "version", "kdf", "restored", "keys"}));
     TPF_TRY(const auto format, text_of(json, "format"));
     TPF_TRY(const auto version, number_of(json, "version"));
     if (format != kFormat) return bad("not a key ring");
@@ -184,13 +252,14 @@ Result<RingRecord> parse_ring(std::string_view text) {
     if (json.contains("kdf")) {
         TPF_TRY(record.kdf, parse_kdf(json["kdf"]));
     }
+    TPF_TRY(record.restored, parse_restored(json));
     if (!json.contains("keys") || !json["keys"].is_array()) return bad("\"keys\" is missing or no list");
     std::set<std::string> ids;
     std::set<std::pair<std::string, unsigned>> pseudonyms;
     for (const Json& item : json["keys"]) {
         auto entry = parse_entry(item);
         if (!entry) return bad("key " + std::to_string(record.keys.size() + 1) + ": " + entry.error().detail());
-        const KeyFacts& facts = entry.value().facts;
+        const KeyFacts& facts = entry.value();
         if (!ids.insert(facts.id.str()).second) return bad("an id is there twice");
         if (facts.kind == KeyKind::pseudonym && !pseudonyms.emplace(facts.reg->str(), facts.version).second) {
             return bad("a register's pseudonym key version is there twice");
@@ -206,8 +275,15 @@ std::string write_ring(const RingRecord& record) {
         const RingKdf& kdf = *record.kdf;
         json["kdf"] = Json{{"name", "scrypt"}, {"n", kdf.n}, {"r", kdf.r}, {"p", kdf.p}, {"salt", base64(kdf.salt)}};
     }
+    if (record.restored) {
+        const RingRestored& restored = *record.restored;
+        json["restored"] = Json{{"at", format_utc(restored.at)},
+                                {"by", restored.by},
+                                {"reason", restored.reason},
+                                {"backup", restored.backup}};
+    }
     json["keys"] = Json::array();
-    for (const RingEntry& entry : record.keys) json["keys"].push_back(to_json(entry));
+    for (const KeyFacts& facts : record.keys) json["keys"].push_back(to_json(facts));
     return json.dump(2) + "\n";
 }
 

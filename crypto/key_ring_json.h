@@ -18,22 +18,20 @@ struct RingKdf {
     std::size_t r = 8;
     std::size_t p = 1;
     Bytes salt;  ///< 16 bytes, drawn once per ring
+    [[nodiscard]] static RingKdf fresh();
     friend bool operator==(const RingKdf&, const RingKdf&) = default;
-};
-
-/// One key as keyring.json has it.
-struct RingEntry {
-    KeyFacts facts;
-    std::string public_pem;  ///< all kinds but pseudonym, whose keys have no public half
 };
 
 struct RingRecord {
     std::optional<RingKdf> kdf;  ///< there once the ring holds, or held, a pseudonym key
-    std::vector<RingEntry> keys;
+    std::vector<KeyFacts> keys;
+    std::optional<RingRestored> restored;  ///< not in the audit log yet
 };
 
 [[nodiscard]] bool has_validity(KeyKind kind) noexcept;
 [[nodiscard]] bool has_register(KeyKind kind) noexcept;
+/// Whether something can arrive under a key of this kind, and so the state accepting means something.
+[[nodiscard]] bool has_accepting(KeyKind kind) noexcept;
 /// Whether a file with a secret belongs to a key of this kind.
 [[nodiscard]] bool has_secret(KeyKind kind) noexcept;
 

@@ -53,16 +53,30 @@ class Commands {
     [[nodiscard]] Json inbox_json(const SpoolId& id) const;
     // commands_keys.cpp
     Result<Json> keys_list(const Call& call);
+    Result<Json> keys_show(const Call& call);
+    Result<Json> keys_activate(const Call& call);
+    Result<Json> keys_accept(const Call& call);
+    Result<Json> keys_retire(const Call& call);
+    Result<Json> keys_destroy(const Call& call);
+    Result<Json> keys_check(const Call& call);
     Result<Json> keys_generate(const Call& call);
     Result<Json> keys_import(const Call& call);
     Result<Json> keys_publish(const Call& call);
     Result<Json> keys_signing(const Call& call);
+    using KeyChanger = std::function<Result<crypto::KeyFacts>(const KeyId&, const crypto::KeyActor&)>;
+    Result<Json> audited_change(const Call& call, const char* action, const KeyChanger& change);
+    /// What still needs a key that somebody wants retired or destroyed; empty: nothing. The place to ask for whatever
+    /// is kept under a pseudonym key.
+    [[nodiscard]] Result<std::string> key_needed_for(const crypto::KeyFacts& key) const;
 
     Core& core_;
     Coordinator& coordinator_;
     UtcTime started_;
 };
 
+/// args["reason"], as it may stand in the audit log. Code::usage: missing, empty, too long, control characters, or
+/// something like an identity number in it.
+[[nodiscard]] Result<std::string> reason_arg(const Json& args);
 /// For `status`.
 [[nodiscard]] Json copy_json(const queue::CopyState& state);
 [[nodiscard]] Json row_json(const queue::MessageRow& row);

@@ -1,14 +1,32 @@
+#include <algorithm>
+
 #include "base/log.h"
+#include "conf/output_settings.h"
 #include "daemon/commands.h"
+#include "daemon/key_warnings.h"
 
 namespace tpf::daemon {
 namespace {
 
 using crypto::KeyFacts;
 using crypto::KeyKind;
+using crypto::KeyState;
+
+std::string algorithm(const KeyFacts& key) {
+    if (key.kind == KeyKind::message || key.kind == KeyKind::register_) return "RSA-" + std::to_string(key.bits);
+    return key.kind == KeyKind::pseudonym ? "HMAC-SHA-256" : "Ed25519";
+}
+
+Json destroy_json(const crypto::DestroyRequest& request) {
+    return {{"at", format_utc(request.at)},
+            {"by", request.by.name},
+            {"reason", request.by.reason},
+            {"until", format_utc(request.at + crypto::kConfirmWithin)}};
+}
 
 Json facts_json(const KeyFacts& key) {
     Json json = {{"id", key.id.str()}, {"kind", crypto::to_string(key.kind)}, {"state", crypto::to_string(key.state)}};
+    json["since"] = format_utc(crypto::in_state_since(key));
     if (key.reg) json["register"] = key.reg->str();
     if (key.kind == KeyKind::pseudonym) json["version"] = key.version;
     if (key.kind == KeyKind::message || key.kind == KeyKind::register_) {
@@ -16,10 +34,25 @@ Json facts_json(const KeyFacts& key) {
         json["valid_to"] = format_date(key.valid_to);
         json["profile"] = key.policy.profile();
     }
-    if (key.bits != 0) json["bits"] = key.bits;
+    json["algorithm"] = algorithm(key);
+    json["bits"] = key.bits;
     json["check_value"] = key.check_value;
     json["created"] = format_utc(key.created);
+    if (key.destroy_request) json["destroy_request"] = destroy_json(*key.destroy_request);
     return json;
+}
+
+/// With what an operator should do about it, if anything.
+Json facts_json(const KeyFacts& key, const std::vector<KeyFacts>& all, UtcTime now) {
+    Json json = facts_json(key);
+    const auto warnings = key_warnings(key, all, now);
+    if (!warnings.empty()) json["warnings"] = warnings;
+    return json;
+}
+
+Result<KeyId> id_arg(const Json& args) {
+    TPF_TRY(const std::string text, text_arg(args, "id", true));
+    return KeyId::parse(text);
 }
 
 Result<std::optional<RegisterName>> register_arg(const Json& args) {
@@ -41,20 +74,63 @@ std::chrono::sys_days default_end(std::chrono::sys_days from) {
     return std::chrono::sys_days((year + std::chrono::years(2)) / std::chrono::March / 31);
 }
 
+bool flag(const Json& args, const char* name) {
+    const auto found = args.find(name);
+    return found != args.end() && found->is_boolean() && found->get<bool>();
+}
+
+KeyState first_state(const Json& args) {
+    return flag(args, "prepared") ? KeyState::prepared : KeyState::active;
+}
+
+/// A new key may be made without saying why.
+Result<crypto::KeyActor> maker(const Json& args, const Operator& who) {
+    if (!args.contains("reason")) return crypto::KeyActor{who.name, {}, who.uid};
+    TPF_TRY(auto reason, reason_arg(args));
+    return crypto::KeyActor{who.name, std::move(reason), who.uid};
+}
+
+AuditEntry entry_of(const Operator& who, std::string_view action, const KeyId& id) {
+    AuditEntry entry(AuditKind::key_event, who.name);
+    entry.with("action", action).with("id", id.str());
+    return entry;
+}
+
+AuditEntry& with_reason(AuditEntry& entry, const crypto::KeyActor& actor) {
+    return actor.reason.empty() ? entry : entry.with("reason", actor.reason);
+}
+
 }  // namespace
 
 Result<Json> Commands::keys_list(const Call&) {
     Json list = Json::array();
-    for (const KeyFacts& key : core_.keys.list()) list.push_back(facts_json(key));
+    const auto all = core_.keys.list();
+    for (const KeyFacts& key : all) list.push_back(facts_json(key, all, core_.clock.utc()));
     return Json{{"keys", std::move(list)}};
+}
+
+Result<Json> Commands::keys_show(const Call& call) {
+    TPF_TRY(const KeyId id, id_arg(call.args));
+    const auto all = core_.keys.list();
+    const auto key = std::find_if(all.begin(), all.end(), [&](const KeyFacts& each) { return each.id == id; });
+    if (key == all.end()) return fail(Code::not_found, "the ring has no such key", "`tpfctl keys list`");
+    Json json = facts_json(*key, all, core_.clock.utc());
+    json["history"] = Json::array();
+    for (const auto& change : key->history) {
+        Json item = {{"state", crypto::to_string(change.state)}, {"at", format_utc(change.at)}, {"by", change.by}};
+        if (!change.reason.empty()) item["reason"] = change.reason;
+        json["history"].push_back(std::move(item));
+    }
+    if (!key->public_pem.empty()) json["public"] = key->public_pem;
+    return json;
 }
 
 /// The intention is logged before anything changes: what cannot be logged is not done.
 Result<Json> Commands::keys_generate(const Call& call) {
     TPF_TRY(const std::string kind_text, text_arg(call.args, "kind", true));
-    TPF_TRY(const std::string id_text, text_arg(call.args, "id", true));
     TPF_TRY(const KeyKind kind, crypto::parse_key_kind(kind_text));
-    TPF_TRY(KeyId id, KeyId::parse(id_text));
+    TPF_TRY(const KeyId id, id_arg(call.args));
+    TPF_TRY(auto actor, maker(call.args, call.who));
     TPF_TRY(auto reg, register_arg(call.args));
     TPF_TRY(const std::uint64_t version, number_arg(call.args, "version", kind == KeyKind::pseudonym ? 1 : 0));
     TPF_TRY(const std::uint64_t bits, number_arg(call.args, "bits", 3072));
@@ -63,26 +139,26 @@ Result<Json> Commands::keys_generate(const Call& call) {
     TPF_TRY(std::string profile, text_arg(call.args, "profile", false));
     TPF_TRY(const auto policy, crypto::KeyPolicy::parse_profile(profile.empty() ? "modern" : profile));
     if (version > 9999 || bits > 16384) return fail(Code::usage, "version or bits is too large");
-    AuditEntry begun(AuditKind::key_event, call.who.name);
-    begun.with("action", "generate").with("kind", kind_text).with("id", id_text);
-    TPF_TRY(core_.journal.record(begun));
+    AuditEntry begun = entry_of(call.who, "generate", id);
+    begun.with("kind", kind_text);
+    TPF_TRY(core_.journal.record(with_reason(begun, actor)));
     TPF_TRY(const KeyFacts facts,
-            core_.keys.generate({kind, std::move(id), std::move(reg), static_cast<unsigned>(version), from, to, policy,
-                                 static_cast<std::size_t>(bits)},
+            core_.keys.generate({kind, id, std::move(reg), static_cast<unsigned>(version), from, to, policy,
+                                 static_cast<std::size_t>(bits), first_state(call.args), std::move(actor)},
                                 core_.clock.utc()));
-    AuditEntry done(AuditKind::key_event, call.who.name);
-    done.with("action", "generated").with("kind", kind_text).with("id", id_text).with("check_value", facts.check_value);
+    AuditEntry done = entry_of(call.who, "generated", id);
+    done.with("kind", kind_text).with("state", to_string(facts.state)).with("check_value", facts.check_value);
     TPF_TRY(core_.journal.record(done));
-    log::info("key generated", {{"key", id_text}, {"operator", call.who.name}});
+    log::info("key generated", {{"key", id.str()}, {"operator", call.who.name}});
     core_.lifecycle.wake();
     return facts_json(facts);
 }
 
 Result<Json> Commands::keys_import(const Call& call) {
     TPF_TRY(const std::string kind_text, text_arg(call.args, "kind", true));
-    TPF_TRY(const std::string id_text, text_arg(call.args, "id", true));
     TPF_TRY(const KeyKind kind, crypto::parse_key_kind(kind_text));
-    TPF_TRY(KeyId id, KeyId::parse(id_text));
+    TPF_TRY(const KeyId id, id_arg(call.args));
+    TPF_TRY(auto actor, maker(call.args, call.who));
     TPF_TRY(auto reg, register_arg(call.args));
     if (!reg) return fail(Code::usage, "register is missing", "give --register IPLOS");
     TPF_TRY(std::string pem, text_arg(call.args, "pem", true));
@@ -90,16 +166,16 @@ Result<Json> Commands::keys_import(const Call& call) {
     TPF_TRY(const auto to, date_arg(call.args, "to", default_end(from)));
     TPF_TRY(std::string profile, text_arg(call.args, "profile", false));
     TPF_TRY(const auto policy, crypto::KeyPolicy::parse_profile(profile.empty() ? "modern" : profile));
-    AuditEntry begun(AuditKind::key_event, call.who.name);
-    begun.with("action", "import").with("kind", kind_text).with("id", id_text).with("register", reg->str());
-    TPF_TRY(core_.journal.record(begun));
-    TPF_TRY(
-        const KeyFacts facts,
-        core_.keys.import({kind, std::move(id), std::move(*reg), std::move(pem), from, to, policy}, core_.clock.utc()));
-    AuditEntry done(AuditKind::key_event, call.who.name);
-    done.with("action", "imported").with("kind", kind_text).with("id", id_text).with("check_value", facts.check_value);
+    AuditEntry begun = entry_of(call.who, "import", id);
+    begun.with("kind", kind_text).with("register", reg->str());
+    TPF_TRY(core_.journal.record(with_reason(begun, actor)));
+    TPF_TRY(const KeyFacts facts, core_.keys.import({kind, id, std::move(*reg), std::move(pem), from, to, policy,
+                                                     first_state(call.args), std::move(actor)},
+                                                    core_.clock.utc()));
+    AuditEntry done = entry_of(call.who, "imported", id);
+    done.with("kind", kind_text).with("state", to_string(facts.state)).with("check_value", facts.check_value);
     TPF_TRY(core_.journal.record(done));
-    log::info("key imported", {{"key", id_text}, {"operator", call.who.name}});
+    log::info("key imported", {{"key", id.str()}, {"operator", call.who.name}});
     core_.lifecycle.wake();
     return facts_json(facts);
 }
@@ -114,10 +190,106 @@ Result<Json> Commands::keys_publish(const Call& call) {
     return Json{{"file", base64(as_bytes(file))}, {"sha256", hex(sha256(file))}};
 }
 
-/// The public half of the key that signs messages: registers need it.
-Result<Json> Commands::keys_signing(const Call&) {
-    TPF_TRY(const crypto::SigningKey key, core_.keys.signing_key());
-    return Json{{"pem", key.verify_key().pem()}};
+/// The public half of the key that signs messages, or of the one named: registers need it, of a prepared one before it
+/// is activated.
+Result<Json> Commands::keys_signing(const Call& call) {
+    if (!call.args.contains("id")) {
+        TPF_TRY(const crypto::SigningKey key, core_.keys.signing_key());
+        return Json{{"pem", key.verify_key().pem()}};
+    }
+    TPF_TRY(const KeyId id, id_arg(call.args));
+    for (const KeyFacts& key : core_.keys.list()) {
+        if (key.id == id && key.kind == KeyKind::signing) return Json{{"pem", key.public_pem}};
+    }
+    return fail(Code::not_found, "the ring has no such signing key", "`tpfctl keys list`");
+}
+
+Result<std::string> Commands::key_needed_for(const KeyFacts& key) const {
+    if (key.kind != KeyKind::pseudonym) return std::string();
+    for (const auto& [name, output] : conf::output_settings(core_.config).registers) {
+        const auto& versions = output.pseudonym_versions;
+        if (name == *key.reg && std::find(versions.begin(), versions.end(), key.version) != versions.end()) {
+            return "pseudonym_versions of register " + name.str() + " names version " + std::to_string(key.version) +
+                   " in the configuration";
+        }
+    }
+    return std::string();
+}
+
+/// Refusals are in the audit log too.
+Result<Json> Commands::audited_change(const Call& call, const char* action, const KeyChanger& change) {
+    TPF_TRY(const KeyId id, id_arg(call.args));
+    TPF_TRY(auto reason, reason_arg(call.args));
+    const crypto::KeyActor actor{call.who.name, std::move(reason), call.who.uid};
+    AuditEntry begun = entry_of(call.who, action, id);
+    TPF_TRY(core_.journal.record(with_reason(begun, actor)));
+    const auto changed = change(id, actor);
+    AuditEntry ended = entry_of(call.who, action, id);
+    if (!changed) {
+        ended.with("refused", changed.error().name());
+        TPF_TRY(core_.journal.record(ended));
+        return fail(changed.error());
+    }
+    const KeyFacts& facts = changed.value();
+    ended.with("state", to_string(facts.state)).with("check_value", facts.check_value);
+    TPF_TRY(core_.journal.record(ended));
+    log::info("key changed", {{"key", id.str()}, {"action", action}, {"operator", call.who.name}});
+    core_.lifecycle.wake();
+    return facts_json(facts, core_.keys.list(), core_.clock.utc());
+}
+
+Result<Json> Commands::keys_activate(const Call& call) {
+    return audited_change(call, "activate", [this](const KeyId& id, const crypto::KeyActor& actor) {
+        return core_.keys.change(id, KeyState::active, actor, core_.clock.utc());
+    });
+}
+
+Result<Json> Commands::keys_accept(const Call& call) {
+    return audited_change(call, "accept", [this](const KeyId& id, const crypto::KeyActor& actor) {
+        return core_.keys.change(id, KeyState::accepting, actor, core_.clock.utc());
+    });
+}
+
+Result<Json> Commands::keys_retire(const Call& call) {
+    return audited_change(call, "retire", [this](const KeyId& id, const crypto::KeyActor& actor) -> Result<KeyFacts> {
+        for (const KeyFacts& key : core_.keys.list()) {
+            if (key.id != id) continue;
+            TPF_TRY(const std::string why, key_needed_for(key));
+            if (!why.empty())
+                return fail(Code::usage, "without " + id.str() + " messages would wait: " + why,
+                            "take the version out of pseudonym_versions and restart tpfd first");
+        }
+        return core_.keys.change(id, KeyState::retired, actor, core_.clock.utc());
+    });
+}
+
+Result<Json> Commands::keys_destroy(const Call& call) {
+    const auto needed = [this](const KeyFacts& key) { return key_needed_for(key); };
+    if (flag(call.args, "confirm")) {
+        return audited_change(call, "destroy, confirmed", [&](const KeyId& id, const crypto::KeyActor& actor) {
+            return core_.keys.confirm_destroy(id, actor, needed, core_.clock.utc());
+        });
+    }
+    return audited_change(call, "destroy, requested", [&](const KeyId& id, const crypto::KeyActor& actor) {
+        return core_.keys.request_destroy(id, actor, needed, core_.clock.utc());
+    });
+}
+
+Result<Json> Commands::keys_check(const Call& call) {
+    AuditEntry entry(AuditKind::operator_action, call.who.name);
+    entry.with("command", "keys check");
+    TPF_TRY(core_.journal.record(entry));
+    TPF_TRY(const auto report, core_.keys.check());
+    bool good = report.as_loaded;
+    Json keys = Json::array();
+    for (const auto& key : report.keys) {
+        Json item = {{"id", key.id.str()}, {"state", crypto::to_string(key.state)}, {"good", !key.fault.has_value()}};
+        if (key.fault) item["error"] = error_json(*key.fault);
+        good = good && !key.fault;
+        keys.push_back(std::move(item));
+    }
+    return Json{
+        {"good", good}, {"keys", std::move(keys)}, {"as_loaded", report.as_loaded}, {"strangers", report.strangers}};
 }
 
 }  // namespace tpf::daemon

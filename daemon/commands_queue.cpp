@@ -22,13 +22,13 @@ void put_text(Json& json, const char* name, const std::string& text) {
     if (!text.empty()) json[name] = text;
 }
 
-Result<std::string> reason_of(const Json& args) {
+}  // namespace
+
+Result<std::string> reason_arg(const Json& args) {
     TPF_TRY(std::string reason, text_arg(args, "reason", true));
     TPF_TRY(check_reason(reason));
     return reason;
 }
-
-}  // namespace
 
 Json marks_json(const PersonMarks& marks) {
     Json list = Json::array();
@@ -74,7 +74,7 @@ Json row_json(const MessageRow& row) {
 }
 
 Result<Json> Commands::submit(const Call& call) {
-    TPF_TRY(const std::string reason, reason_of(call.args));
+    TPF_TRY(const std::string reason, reason_arg(call.args));
     TPF_TRY(const std::string sender_text, text_arg(call.args, "sender", true));
     auto sender = Avsender::parse(sender_text);
     if (!sender) return fail(Code::usage, "sender: " + sender.error().detail(), "give --sender 0301-00-974761076");
@@ -185,7 +185,7 @@ Result<Json> Commands::queue_show(const Call& call) {
 
 Result<Json> Commands::queue_retry(const Call& call) {
     TPF_TRY(const std::string id, text_arg(call.args, "id", true));
-    TPF_TRY(const std::string reason, reason_of(call.args));
+    TPF_TRY(const std::string reason, reason_arg(call.args));
     TPF_TRY(const MessageRow row, resolve(id));
     const auto held = core_.locks.hold(row.id);
     AuditEntry entry(AuditKind::retried, call.who.name);
@@ -199,7 +199,7 @@ Result<Json> Commands::queue_retry(const Call& call) {
 
 Result<Json> Commands::queue_discard(const Call& call) {
     TPF_TRY(const std::string id, text_arg(call.args, "id", true));
-    TPF_TRY(const std::string reason, reason_of(call.args));
+    TPF_TRY(const std::string reason, reason_arg(call.args));
     TPF_TRY(const MessageRow row, resolve(id));
     const auto held = core_.locks.hold(row.id);
     AuditEntry entry(AuditKind::discarded, call.who.name);

@@ -11,70 +11,14 @@
 #include "base/encoding.h"
 #include "base/fs.h"
 #include "conf/config.h"
-#include "daemon/control_client.h"
+#include "daemon/ctl.h"
 #include "daemon/ctl_journal.h"
+#include "daemon/ctl_keys.h"
 #include "daemon/ctl_print.h"
 #include "daemon/process.h"
 
 namespace tpf::daemon {
 namespace {
-
-using Printer = std::string (*)(const Json&);
-
-/// What the options of all subcommands were set to; `action` is the chosen one's.
-struct Ctl {
-    std::string config = "/etc/tpf/tpf.toml";
-    std::string socket;
-    bool json = false;
-    Json args = Json::object();
-    std::vector<std::string> files;
-    std::string out;
-    std::function<int(Ctl&)> action;
-};
-
-Result<Path> socket_path(const Ctl& ctl) {
-    if (!ctl.socket.empty()) return Path(ctl.socket);
-    const auto config = conf::load(Path(ctl.config));
-    if (!config) return fail(conf::as_error(config.error()));
-    return config.value().fixed.paths.socket;
-}
-
-/// `file`: the one of several that it is about.
-int show_error(const Ctl& ctl, const Error& error, const std::string& file = {}) {
-    if (ctl.json) {
-        Json shown{{"error", error_json(error)}};
-        if (!file.empty()) shown["file"] = file;
-        std::cout << shown.dump() << "\n";
-    } else {
-        print_error(error);
-    }
-    return 1;
-}
-
-/// Every output says so when it comes from a test installation.
-void show(const Ctl& ctl, const ControlAnswer& answer, Printer print, const std::string& file = {}) {
-    if (ctl.json) {
-        Json shown{{"installation", answer.installation}, {"name", answer.name}, {"result", answer.result}};
-        if (!file.empty()) shown["file"] = file;
-        std::cout << shown.dump() << "\n";
-        return;
-    }
-    if (answer.installation != "production") std::cout << "TEST INSTALLATION " << answer.name << "\n";
-    std::cout << print(answer.result);
-}
-
-Result<ControlAnswer> ask(const Ctl& ctl, std::string_view command,
-                          const std::optional<ControlBody>& body = std::nullopt) {
-    TPF_TRY(const Path socket, socket_path(ctl));
-    return ask_core(socket, command, ctl.args, body);
-}
-
-int plain(const Ctl& ctl, std::string_view command, Printer print) {
-    const auto answer = ask(ctl, command);
-    if (!answer) return show_error(ctl, answer.error());
-    show(ctl, answer.value(), print);
-    return 0;
-}
 
 /// A line that is written over, when somebody looks.
 void show_progress(std::uint64_t sent, std::uint64_t size) {
@@ -116,37 +60,6 @@ int submit_files(Ctl& ctl) {
     return status;
 }
 
-int publish(Ctl& ctl) {
-    const auto answer = ask(ctl, "keys publish");
-    if (!answer) return show_error(ctl, answer.error());
-    const auto content = from_base64(answer.value().result.value("file", ""));
-    if (!content) return show_error(ctl, content.error());
-    const auto written = write_atomically(posix_file_system(), ctl.out, as_text(content.value()), 0644);
-    if (!written) return show_error(ctl, written.error());
-    ControlAnswer shown = answer.value();
-    shown.result = {{"file", ctl.out}, {"sha256", answer.value().result.value("sha256", "")}};
-    show(ctl, shown, print_plain);
-    return 0;
-}
-
-int signing_key(Ctl& ctl) {
-    const auto answer = ask(ctl, "keys signing");
-    if (!answer) return show_error(ctl, answer.error());
-    const auto written = write_atomically(posix_file_system(), ctl.out, answer.value().result.value("pem", ""), 0644);
-    if (!written) return show_error(ctl, written.error());
-    ControlAnswer shown = answer.value();
-    shown.result = {{"file", ctl.out}};
-    show(ctl, shown, print_plain);
-    return 0;
-}
-
-int import_key(Ctl& ctl) {
-    const auto pem = read_small(posix_file_system(), ctl.files.front(), 65536);
-    if (!pem) return show_error(ctl, pem.error());
-    ctl.args["pem"] = pem.value();
-    return plain(ctl, "keys import", print_plain);
-}
-
 /// A line that is written over, when somebody looks.
 ShowProgress journal_progress() {
     if (::isatty(STDERR_FILENO) == 0) return {};
@@ -185,21 +98,6 @@ int rebuild_journal(Ctl& ctl) {
     return show_journal(ctl, answer, print_rebuild, nullptr);
 }
 
-CLI::Option* text(CLI::App* sub, Ctl& ctl, const std::string& option, const char* name, const char* help) {
-    return sub->add_option_function<std::string>(
-        option, [&ctl, name](const std::string& v) { ctl.args[name] = v; }, help);
-}
-CLI::Option* number(CLI::App* sub, Ctl& ctl, const std::string& option, const char* name, const char* help) {
-    return sub->add_option_function<std::uint64_t>(
-        option, [&ctl, name](std::uint64_t v) { ctl.args[name] = v; }, help);
-}
-CLI::App* verb(CLI::App& app, Ctl& ctl, const char* name, const char* help, std::function<int(Ctl&)> action) {
-    CLI::App* sub = app.add_subcommand(name, help);
-    sub->fallthrough();
-    sub->callback([&ctl, action = std::move(action)] { ctl.action = action; });
-    return sub;
-}
-
 void add_queue(CLI::App& app, Ctl& ctl) {
     CLI::App* queue = app.add_subcommand("queue", "messages and their states");
     queue->require_subcommand(1)->fallthrough();
@@ -220,33 +118,6 @@ void add_queue(CLI::App& app, Ctl& ctl) {
     for (CLI::App* sub : {show, retry, discard})
         text(sub, ctl, "id", "id", "spool id, its beginning, or MeldingsId")->required();
     for (CLI::App* sub : {retry, discard}) text(sub, ctl, "--reason", "reason", "why, for the audit log")->required();
-}
-
-void add_keys(CLI::App& app, Ctl& ctl) {
-    CLI::App* keys = app.add_subcommand("keys", "the key ring");
-    keys->require_subcommand(1)->fallthrough();
-    verb(*keys, ctl, "list", "all keys", [](Ctl& c) { return plain(c, "keys list", print_keys); });
-    CLI::App* generate =
-        verb(*keys, ctl, "generate", "make a key", [](Ctl& c) { return plain(c, "keys generate", print_plain); });
-    text(generate, ctl, "--kind", "kind", "message, pseudonym or signing")->required();
-    CLI::App* import = verb(*keys, ctl, "import", "take in a register's public key (PEM)", import_key);
-    text(import, ctl, "--kind", "kind", "register (for persons' data) or receipt (for its signature)")->required();
-    import->add_option("file", ctl.files, "PEM file")->required()->expected(1);
-    for (CLI::App* sub : {generate, import}) {
-        text(sub, ctl, "--id", "id", "key id")->required();
-        text(sub, ctl, "--register", "register", "the register it belongs to");
-        text(sub, ctl, "--from", "from", "first day, YYYY-MM-DD (default today)");
-        text(sub, ctl, "--to", "to", "last day, YYYY-MM-DD");
-        text(sub, ctl, "--profile", "profile", "modern (default), legacy-net:rsa-1_5 or legacy-net:rsa-oaep-mgf1p");
-    }
-    number(generate, ctl, "--version", "version", "version of a pseudonym key (default 1)");
-    number(generate, ctl, "--bits", "bits", "size of an RSA key (default 3072)");
-    CLI::App* publish_sub = verb(*keys, ctl, "publish", "write the senders' key file", publish);
-    publish_sub->add_option("--out", ctl.out, "file to write")->required();
-    CLI::App* signing =
-        verb(*keys, ctl, "signing", "write the public half of the core's signing key, for the registers", signing_key);
-    signing->add_option("--out", ctl.out, "PEM file to write")->required();
-    number(publish_sub, ctl, "--edition", "edition", "utgave, rising (default 1)");
 }
 
 void add_local(CLI::App& app, Ctl& ctl) {

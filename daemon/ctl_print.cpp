@@ -134,14 +134,61 @@ std::string print_message(const Json& result) {
 std::string print_keys(const Json& result) {
     std::ostringstream out;
     out << std::left << std::setw(20) << "id" << std::setw(11) << "kind" << std::setw(11) << "state" << std::setw(10)
-        << "register" << std::setw(9) << "version" << std::setw(12) << "from" << std::setw(12) << "to"
+        << "register" << std::setw(9) << "version" << std::setw(12) << "from" << std::setw(12) << "to" << std::setw(14)
+        << "algorithm"
         << "check value\n";
     for (const Json& key : result["keys"]) {
         out << std::left << std::setw(20) << field(key, "id") << std::setw(11) << field(key, "kind") << std::setw(11)
             << field(key, "state") << std::setw(10) << field(key, "register") << std::setw(9) << field(key, "version")
-            << std::setw(12) << field(key, "valid_from") << std::setw(12) << field(key, "valid_to")
-            << field(key, "check_value") << "\n";
+            << std::setw(12) << field(key, "valid_from") << std::setw(12) << field(key, "valid_to") << std::setw(14)
+            << field(key, "algorithm") << field(key, "check_value") << "\n";
     }
+    for (const Json& key : result["keys"]) {
+        if (!key.contains("warnings")) continue;
+        for (const Json& warning : key["warnings"])
+            out << "warning: " << field(key, "id") << ": " << text_of(warning) << "\n";
+    }
+    return out.str();
+}
+
+std::string print_key(const Json& result) {
+    std::ostringstream out;
+    for (const auto& [name, value] : result.items()) {
+        if (!value.is_structured() && name != "public")
+            out << std::left << std::setw(20) << (name + ":") << text_of(value) << "\n";
+    }
+    const auto history = result.find("history");
+    if (history != result.end()) {
+        for (const Json& change : *history) {
+            out << std::left << std::setw(20) << (field(change, "state") + ":") << field(change, "at") << " by "
+                << field(change, "by");
+            if (change.contains("reason")) out << ": " << field(change, "reason");
+            out << "\n";
+        }
+    }
+    const auto warnings = result.find("warnings");
+    if (warnings != result.end()) {
+        for (const Json& warning : *warnings) out << "warning: " << text_of(warning) << "\n";
+    }
+    if (result.contains("public")) out << field(result, "public");
+    return out.str();
+}
+
+std::string print_key_check(const Json& result) {
+    std::ostringstream out;
+    for (const Json& key : result["keys"]) {
+        out << std::left << std::setw(20) << field(key, "id") << std::setw(11) << field(key, "state");
+        if (key.value("good", false)) {
+            out << "good\n";
+        } else {
+            out << field(key["error"], "text") << "\n  hint: " << field(key["error"], "hint") << "\n";
+        }
+    }
+    for (const Json& name : result["strangers"])
+        out << "note: no key of the ring names the file " << text_of(name) << "\n";
+    if (!result.value("as_loaded", true))
+        out << "keyring.json on the disk is not what tpfd has loaded: was it changed by hand?\n";
+    out << (result.value("good", false) ? "all keys are good\n" : "not all keys are good\n");
     return out.str();
 }
 

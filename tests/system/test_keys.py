@@ -4,6 +4,9 @@ keys whose time is over."""
 import hashlib
 import json
 import os
+import pwd
+import shutil
+import subprocess
 import unittest
 import uuid
 
@@ -146,13 +149,6 @@ class Modern(Case):
 class Expired(Case):
     TEXT = "Meldingen er kryptert med en utløpt nøkkel. Hent ny nøkkelfil og krypter på nytt."
 
-    def retire(self, inst, key, state="retired"):
-        """As an operator's change of a key's state leaves the ring (docs/keyring-format.md)."""
-        path = inst.folder / "keyring/keyring.json"
-        ring = json.loads(path.read_text())
-        next(k for k in ring["keys"] if k["id"] == key)["state"] = state
-        path.write_text(json.dumps(ring))
-
     @unittest.skipUnless((env.BIN / "tpf-clock-shift.so").exists(), "needs tpf-clock-shift.so")
     def test_a_message_under_an_expired_key(self):
         inst = self.installation()
@@ -174,9 +170,7 @@ class Expired(Case):
         self.assertFalse((inst.folder / "tmp/ut.xml").exists())
         # … but what was on its way is still taken, until the key's state says otherwise.
         self.assertEqual(inst.wait_state(inst.submit(late[0]), "delivered", "quarantined")["state"], "delivered")
-        self.assertEqual(inst.core.stop(), 0)
-        self.retire(inst, "TPF-2026")
-        inst.start_core()
+        inst.ctl("keys", "retire", "TPF-2026", "--reason", "no sender uses it any more")
         message = inst.submit(late[1])
         self.assert_quarantined(inst, message, "NOKKEL_UTLOPT", late[1])
         answer = inst.kvittering(message)
@@ -186,9 +180,84 @@ class Expired(Case):
         inst.ctl("queue", "retry", message, "--reason", "the same again")
         self.assert_quarantined(inst, message, "NOKKEL_UTLOPT", late[1])
         # Nothing was lost: taken back into use, the key opens it.
-        self.assertEqual(inst.core.stop(), 0)
-        self.retire(inst, "TPF-2026", "accepting")
-        inst.start_core()
+        inst.ctl("keys", "accept", "TPF-2026", "--reason", "one sender still did")
         inst.ctl("queue", "retry", message, "--reason", "the key accepts again")
         inst.wait_state(message, "delivered")
         self.assertEqual(inst.kvittering(message, status="levert")["antallPersoner"], 3)
+
+
+class Life(Case):
+    """A key from `keys generate --prepared` to `keys destroy`, each step by its own command and name."""
+
+    def as_user(self, inst, user, *arguments):
+        """tpfctl as somebody else of the operators' group."""
+        entry = pwd.getpwnam(user)
+        command = ["setpriv", f"--reuid={entry.pw_uid}", "--regid=operator", "--clear-groups", env.BIN / "tpfctl",
+                   "--json", "--socket", inst.folder / "core.sock", *arguments]
+        done = subprocess.run([str(a) for a in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=env.DEADLINE)
+        return json.loads(done.stdout)
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root: asks as other users")
+    def test_from_prepared_to_destroyed(self):
+        inst = self.installation(operators_group="operator")
+        inst.start_core()
+        why = ("--reason", "a rehearsal")
+        inst.ctl("keys", "generate", "--kind", "signing", "--id", "SIGN-2027", "--prepared", *why)
+        before, prepared = inst.folder / "tmp/before.pem", inst.folder / "tmp/prepared.pem"
+        inst.ctl("keys", "signing", "--out", before)
+        inst.ctl("keys", "signing", "--id", "SIGN-2027", "--out", prepared)
+        self.assertNotEqual(before.read_text(), prepared.read_text())
+        inst.ctl("keys", "activate", "SIGN-2027", *why)
+        inst.ctl("keys", "signing", "--out", before)
+        self.assertEqual(before.read_text(), prepared.read_text())
+        refused = inst.ctl("keys", "destroy", "SIGN-2026", *why, check=False, json_output=True)["error"]
+        self.assertEqual(refused["code"], "BRUK")
+        self.assertIn("keys retire", refused["hint"])
+        inst.ctl("keys", "retire", "SIGN-2026", *why)
+        # One asks, another one confirms; whoever asked, root and strangers do not.
+        asked = self.as_user(inst, "daemon", "keys", "destroy", "SIGN-2026", *why)
+        self.assertNotIn("error", asked)
+        self.assertEqual(asked["result"]["destroy_request"]["by"], "daemon")
+        self.assertIn("daemon wants it destroyed", inst.ctl("keys", "list").stdout.decode())
+        confirm = ("keys", "destroy", "SIGN-2026", "--confirm", *why)
+        self.assertEqual(self.as_user(inst, "daemon", *confirm)["error"]["code"], "IKKE_ADGANG")
+        self.assertEqual(inst.ctl(*confirm, check=False, json_output=True)["error"]["code"], "IKKE_ADGANG")
+        self.assertTrue(list((inst.folder / "keyring").glob("SIGN-2026.*")))
+        self.assertEqual(self.as_user(inst, "bin", *confirm)["result"]["state"], "destroyed")
+        self.assertFalse(list((inst.folder / "keyring").glob("SIGN-2026.*")))
+        shown = inst.ctl("keys", "show", "SIGN-2026").stdout.decode()
+        self.assertIn("by bin: a rehearsal", shown)
+        events = [e for e in inst.ctl("audit", "show", "--limit", "1000", json_output=True)["entries"] if e["kind"] == "key"]
+        done = [(e["actor"], e["fields"].get("action"), e["fields"].get("state") or e["fields"].get("refused")) for e in events[-6:]]
+        self.assertEqual(done, [("daemon", "destroy, confirmed", None), ("daemon", "destroy, confirmed", "IKKE_ADGANG"),
+                                ("root", "destroy, confirmed", None), ("root", "destroy, confirmed", "IKKE_ADGANG"),
+                                ("bin", "destroy, confirmed", None), ("bin", "destroy, confirmed", "destroyed")])
+        # It still starts, and every key is good.
+        self.assertEqual(inst.core.stop(), 0)
+        inst.start_core()
+        self.assertTrue(inst.ctl("keys", "check", json_output=True)["good"])
+
+    def test_check_finds_the_damaged_key(self):
+        inst = self.installation()
+        inst.start_core()
+        self.assertIn("all keys are good", inst.ctl("keys", "check").stdout.decode())
+        file = next((inst.folder / "keyring").glob("PSEUDONYM-IPLOS-2.*"))
+        file.write_text("tpf-pseudonym-key-1 AAAA\n")
+        file.chmod(0o600)
+        done = inst.ctl("keys", "check", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("FEIL_NOKKEL", done.stdout.decode())
+        bad = [k["id"] for k in inst.ctl("keys", "check", check=False, json_output=True)["keys"] if not k["good"]]
+        self.assertEqual(bad, ["PSEUDONYM-IPLOS-2"])
+
+    def test_errors_have_a_hint(self):
+        inst = self.installation()
+        inst.start_core()
+        for arguments in (("show", "NONE"), ("retire", "NONE", "--reason", "x"), ("activate", "TPF-2026", "--reason", "x"),
+                          ("accept", "SIGN-2026", "--reason", "x"), ("retire", "PSEUDONYM-IPLOS-1", "--reason", "x"),
+                          ("destroy", "TPF-2026", "--confirm", "--reason", "x")):
+            with self.subTest(arguments):
+                done = inst.ctl("keys", *arguments, check=False)
+                self.assertEqual(done.returncode, 1)
+                self.assertRegex(done.stderr.decode(), r"^error: .+\nhint: .+")
+                self.assertTrue(inst.ctl("keys", *arguments, check=False, json_output=True)["error"]["hint"])

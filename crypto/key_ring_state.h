@@ -1,0 +1,74 @@
+#pragma once
+// What a KeyRing is made of. Internal to crypto/: the ring's own sources share it.
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+#include "crypto/key_ring_load.h"
+
+namespace tpf::crypto {
+
+/// Readers copy the pointer to the present list under `reading`; the lists themselves never change. Whoever changes the
+/// ring holds `changing` from the first look to the last write.
+struct KeyRing::State {
+    State(FileSystem& fs, const Path& path, SecretBytes passphrase, uid_t owner)
+        : folder(fs, path, std::move(passphrase), owner) {}
+
+    [[nodiscard]] std::shared_ptr<const Keys> keys() const {
+        const std::lock_guard lock(reading);
+        return present;
+    }
+    void show(Keys next) {
+        auto fresh = std::make_shared<const Keys>(std::move(next));
+        const std::lock_guard lock(reading);
+        present.swap(fresh);
+    }
+    [[nodiscard]] RingRecord record_of(const Keys& all) const {
+        RingRecord record{kdf, {}, restored};
+        for (const KeyPointer& each : all) record.keys.push_back(each->facts);
+        return record;
+    }
+    /// The ring as `next`: first on disk, then for readers.
+    [[nodiscard]] Status become(Keys next) {
+        TPF_TRY(folder.write_record(record_of(next)));
+        show(std::move(next));
+        return ok();
+    }
+    [[nodiscard]] Status add(KeyPointer key) {
+        Keys next = *keys();
+        next.push_back(std::move(key));
+        return become(std::move(next));
+    }
+    [[nodiscard]] Status check_new(const KeyId& id) const {
+        const auto all = keys();
+        for (const KeyPointer& key : *all) {
+            if (key->facts.id == id) return fail(Code::usage, "the ring has a key " + id.str() + " already");
+        }
+        return ok();
+    }
+    /// The key `id` with what `edit` makes of it. Code::not_found, or what `edit` answered.
+    [[nodiscard]] Result<KeyFacts> edit(const KeyId& id, const std::function<Status(Key&)>& edit) {
+        Keys next = *keys();
+        for (KeyPointer& key : next) {
+            if (key->facts.id != id) continue;
+            auto changed = std::make_shared<Key>(*key);
+            TPF_TRY(edit(*changed));
+            KeyFacts facts = changed->facts;
+            key = std::move(changed);
+            TPF_TRY(become(std::move(next)));
+            return facts;
+        }
+        return fail(Code::not_found, "the ring has no key " + id.str(), "`tpfctl keys list` shows what there is");
+    }
+
+    std::mutex changing;
+    KeyFolder folder;                      // under `changing`
+    std::optional<RingKdf> kdf;            // under `changing`
+    std::optional<RingRestored> restored;  // under `changing`
+    mutable std::mutex reading;
+    std::shared_ptr<const Keys> present = std::make_shared<const Keys>();
+};
+
+}  // namespace tpf::crypto

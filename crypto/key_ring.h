@@ -164,6 +164,17 @@ class KeyRing {
     /// Opens every file of the folder anew: about 0.1 s each. Errors are those of open() that concern the whole folder.
     [[nodiscard]] Result<CheckReport> check() const;
 
+    /// All that the ring is, in one piece: for key_backup.h. Errors: none but Code::internal.
+    [[nodiscard]] Result<SecretBytes> bundle() const;
+    /// Opens a bundle and proves every key in it against its check value; the keys' facts. Code::field_form: not a
+    /// bundle.
+    [[nodiscard]] static Result<std::vector<KeyFacts>> prove(const SecretBytes& bundle);
+    /// Writes a bundle's keys as a ring into `folder`, under `passphrase`, and opens it: every key is proved against
+    /// its check value before the first write and again from the disk. Code::usage: a folder that holds a ring already.
+    /// Code::field_form: not a bundle. A crash leaves no keyring.json: the same restore can be made again.
+    [[nodiscard]] static Result<std::unique_ptr<KeyRing>> restore(FileSystem& fs, const Path& folder,
+                                                                  SecretBytes passphrase, const SecretBytes& bundle,
+                                                                  const RingRestored& restored);
     /// Hands a restore that is not in the audit log yet to `record`, and then forgets it; again after a crash.
     [[nodiscard]] Status announce_restore(const std::function<Status(const RingRestored&)>& record);
 

@@ -25,6 +25,7 @@ Result<Json> Commands::run(const Json& request, const Operator& who, ControlStre
         Entry{"keys retire", &Commands::keys_retire},
         Entry{"keys destroy", &Commands::keys_destroy},
         Entry{"keys check", &Commands::keys_check},
+        Entry{"keys backup", &Commands::keys_backup},
         Entry{"keys generate", &Commands::keys_generate},
         Entry{"keys import", &Commands::keys_import},
         Entry{"keys publish", &Commands::keys_publish},

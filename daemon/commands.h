@@ -59,6 +59,7 @@ class Commands {
     Result<Json> keys_retire(const Call& call);
     Result<Json> keys_destroy(const Call& call);
     Result<Json> keys_check(const Call& call);
+    Result<Json> keys_backup(const Call& call);
     Result<Json> keys_generate(const Call& call);
     Result<Json> keys_import(const Call& call);
     Result<Json> keys_publish(const Call& call);

@@ -292,4 +292,22 @@ Result<Json> Commands::keys_check(const Call& call) {
         {"good", good}, {"keys", std::move(keys)}, {"as_loaded", report.as_loaded}, {"strangers", report.strangers}};
 }
 
+/// tpfctl makes the backup itself, from the folder: no secret goes over the socket, and no operator who cannot read the
+/// folder gets one. The core says it in the audit log, before ("backup") and after it is proved ("backed up").
+Result<Json> Commands::keys_backup(const Call& call) {
+    TPF_TRY(const std::string reason, reason_arg(call.args));
+    TPF_TRY(const std::uint64_t shares, number_arg(call.args, "shares", 0));
+    TPF_TRY(const std::uint64_t threshold, number_arg(call.args, "threshold", 0));
+    TPF_TRY(const std::string backup, text_arg(call.args, "backup", false));
+    AuditEntry entry(AuditKind::key_event, call.who.name);
+    entry.with("action", backup.empty() ? "backup" : "backed up").with("reason", reason);
+    entry.with("shares", shares).with("threshold", threshold);
+    if (!backup.empty()) {
+        TPF_TRY(const KeyId id, KeyId::parse(backup));
+        entry.with("backup", id.str());
+    }
+    TPF_TRY(core_.journal.record(entry));
+    return Json::object();
+}
+
 }  // namespace tpf::daemon

@@ -50,6 +50,16 @@ Status record_start(queue::Journal& journal, const conf::Config& config) {
     return journal.record(entry);
 }
 
+/// Keys came out of a backup while the core was stopped: the first it says of them.
+Status record_restore(queue::Journal& journal, const crypto::RingRestored& restored) {
+    AuditEntry entry(AuditKind::key_event, restored.by);
+    entry.with("action", "restored")
+        .with("backup", restored.backup)
+        .with("reason", restored.reason)
+        .with("at", format_utc(restored.at));
+    return journal.record(entry);
+}
+
 /// The journal's folder is the core's alone.
 Status make_journal_folder(FileSystem& fs, const Path& journal) {
     const Path folder = journal.parent_path();
@@ -101,6 +111,7 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     log_recovery(recovered);
     TPF_TRY(auto passphrase, read_passphrase(options.passphrase_fd));
     TPF_TRY(auto keys, crypto::KeyRing::open(fs, config.fixed.paths.keyring, std::move(passphrase)));
+    TPF_TRY(keys->announce_restore([&](const auto& restored) { return record_restore(*journal, restored); }));
 
     Core core{fs, clock, config, *spool, *journal, *keys, lifecycle, locks};
     bool nothing_left = false;

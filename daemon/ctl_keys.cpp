@@ -1,6 +1,7 @@
 #include "daemon/ctl_keys.h"
 
 #include "base/encoding.h"
+#include "daemon/ctl_backup.h"
 #include "daemon/ctl_print.h"
 
 namespace tpf::daemon {
@@ -71,6 +72,7 @@ void add_keys(CLI::App& app, Ctl& ctl) {
     text(show_sub, ctl, "id", "id", "key id")->required();
     verb(*keys, ctl, "check", "open every key file anew and prove it against its check value", check_keys);
     add_states(*keys, ctl);
+    add_backup(*keys, ctl);
     CLI::App* generate =
         verb(*keys, ctl, "generate", "make a key", [](Ctl& c) { return plain(c, "keys generate", print_key); });
     text(generate, ctl, "--kind", "kind", "message, pseudonym or signing")->required();

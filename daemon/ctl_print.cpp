@@ -174,6 +174,24 @@ std::string print_key(const Json& result) {
     return out.str();
 }
 
+std::string print_restore(const Json& result) {
+    std::ostringstream out;
+    out << "backup " << field(result, "backup") << " of " << field(result, "date")
+        << " opens; each key is the one of its "
+        << "check value:\n";
+    for (const Json& key : result["keys"]) {
+        out << "  " << std::left << std::setw(20) << field(key, "id") << std::setw(11) << field(key, "kind")
+            << std::setw(11) << field(key, "state") << field(key, "check_value") << "\n";
+    }
+    if (result.value("restored", false)) {
+        out << "restored to " << field(result, "folder")
+            << "\nnext: start tpfd; `tpfctl keys check`; states are those of the backup's day: `tpfctl keys list`\n";
+    } else {
+        out << "nothing was written\n";
+    }
+    return out.str();
+}
+
 std::string print_key_check(const Json& result) {
     std::ostringstream out;
     for (const Json& key : result["keys"]) {

@@ -1,14 +1,22 @@
 """Which key and which algorithms a submission may come under: legacy profiles where a key says so and nowhere else, and
 keys whose time is over."""
 
+import base64
+import datetime
 import hashlib
+import hmac
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
+import time
 import unittest
 import uuid
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import bad_input
 import env
@@ -261,3 +269,305 @@ class Life(Case):
                 self.assertEqual(done.returncode, 1)
                 self.assertRegex(done.stderr.decode(), r"^error: .+\nhint: .+")
                 self.assertTrue(inst.ctl("keys", *arguments, check=False, json_output=True)["error"]["hint"])
+
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "key-management.md"
+
+
+def guide_blocks():
+    """The guide's commands: {name: [lines]}, from blocks that begin with ```sh NAME."""
+    blocks, name = {}, None
+    for line in GUIDE.read_text().splitlines():
+        line = line.strip()
+        if line.startswith("```"):
+            name = line[6:] if name is None and line.startswith("```sh ") else None
+            continue
+        if name:
+            blocks.setdefault(name, []).append(line)
+    return blocks
+
+
+def gf_multiply(a, b):
+    product = 0
+    while b:
+        if b & 1:
+            product ^= a
+        a, b = (a << 1) ^ (0x11b if a & 0x80 else 0), b >> 1
+    return product
+
+
+def gf_inverse(a):
+    return next(b for b in range(1, 256) if gf_multiply(a, b) == 1)
+
+
+def unite(shares):
+    """Shamir's scheme at x = 0, from {number: 32 bytes}: an implementation of its own."""
+    secret = bytearray(32)
+    for x, value in shares.items():
+        weight = 1
+        for other in shares:
+            if other != x:
+                weight = gf_multiply(weight, gf_multiply(other, gf_inverse(x ^ other)))
+        for i, byte in enumerate(value):
+            secret[i] ^= gf_multiply(weight, byte)
+    return bytes(secret)
+
+
+def share_lines(sheet):
+    """The three lines of a sheet as a holder reads them, without their numbers."""
+    return [line[1:].strip() for line in sheet.splitlines() if re.match(r"[123]  ", line)]
+
+
+def share_value(sheet):
+    bits = "".join(f"{'0123456789ABCDEFGHJKMNPQRSTVWXYZ'.index(c):05b}" for line in share_lines(sheet)
+                   for c in line.replace(" ", "")[:20])
+    return bytes(int(bits[i:i + 8], 2) for i in range(0, 32 * 8, 8))
+
+
+class Guide(Case):
+    """docs/key-management.md, command by command."""
+    REHEARSED = {"weekly", "backup", "rehearsal", "backup-end", "restore", "november", "january", "april", "version-begin",
+                 "version-end", "signing", "signing-end", "destroy-first", "destroy-second"}
+
+    def test_every_block_of_the_guide_is_rehearsed_here(self):
+        self.assertEqual(set(guide_blocks()), self.REHEARSED)
+
+    def stage(self, **settings):
+        """An installation whose keys are the guide's: TPF-2026 from 1 December 2026, one pseudonym key, one signing key."""
+        inst = self.installation(**settings)
+        path = inst.folder / "keyring/keyring.json"
+        ring = json.loads(path.read_text())
+        ring["keys"] = [k for k in ring["keys"] if k["id"] != "PSEUDONYM-IPLOS-2"]
+        for key in ring["keys"]:
+            if "validFrom" in key:
+                key.update(validFrom="2026-12-01", validTo="2028-03-31" if key["kind"] == "message" else "2029-12-31")
+        path.write_text(json.dumps(ring))
+        next(path.parent.glob("PSEUDONYM-IPLOS-2.*")).unlink()
+        (inst.folder / "tmp/safe").mkdir()
+        wrapper = inst.folder / "tmp/bin/tpfctl"
+        wrapper.parent.mkdir()
+        wrapper.write_text(f'#!/bin/sh\nexec {env.BIN}/tpfctl --config {inst.config} "$@"\n')
+        wrapper.chmod(0o755)
+        return inst
+
+    def rehearse(self, inst, name, stdin=b"", user=None, check=True):
+        """The block's output."""
+        out = b""
+        for line in guide_blocks()[name]:
+            line = line.replace("/run/ceremony", f"{inst.folder}/tmp/ceremony").replace("/media/safe", f"{inst.folder}/tmp/safe")
+            if line == "systemctl stop tpfd":
+                self.assertEqual(inst.core.stop(), 0)
+                continue
+            if line == "systemctl start tpfd":
+                inst.start_core()
+                continue
+            entry = pwd.getpwnam(user) if user else None
+            command = (["setpriv", f"--reuid={entry.pw_uid}", "--regid=operator", "--clear-groups"] if user else []) + ["sh", "-ec", line]
+            done = env.run(command, stdin=stdin, check=check, cwd=inst.folder / "tmp",
+                           env={"PATH": f"{inst.folder}/tmp/bin:{os.environ['PATH']}", "CREDENTIALS_DIRECTORY": str(inst.folder / "credentials")})
+            out += done.stdout + done.stderr
+        return out.decode()
+
+    def check_values(self, inst):
+        return {k["id"]: k["check_value"] for k in inst.ctl("keys", "list", json_output=True)["keys"]}
+
+    def test_backup_and_restore(self):
+        inst = self.stage()
+        inst.start()
+        before = self.check_values(inst)
+        row = inst.wait_state(inst.submit(self.good().build()), "delivered", "quarantined")
+        pseudonyms = self.pseudonyms(inst, row)
+        self.rehearse(inst, "weekly")
+        self.rehearse(inst, "backup")
+        made = inst.folder / "tmp/ceremony"
+        self.assertEqual(sorted(p.name for p in made.iterdir()), ["keyring-backup.tpf"] + [f"share-{n}.txt" for n in range(1, 6)])
+        self.assertEqual({oct(p.stat().st_mode & 0o777) for p in made.iterdir()}, {"0o600"})
+        sheets = {n: (made / f"share-{n}.txt").read_text() for n in range(1, 6)}
+        content = (made / "keyring-backup.tpf").read_text()
+
+        def typed(*numbers, wrong=False):
+            text = ""
+            for number in numbers:
+                lines = share_lines(sheets[number])
+                if wrong:
+                    lines = [lines[0], lines[1][::-1], *lines[1:]]
+                text += "\n".join([str(number), *lines]) + "\n"
+            return text.encode()
+        told = self.rehearse(inst, "rehearsal", typed(5, 2, 3, wrong=True))
+        self.assertIn("line 2: a typing error", told)
+        for key, value in before.items():
+            self.assertRegex(told, rf"{key} .* {value}")
+        self.assertIn("nothing was written", told)
+        entries = self.rehearse(inst, "backup-end")
+        self.assertIn("action=backed up", entries)
+        self.assertIn("action=backup", entries)
+        self.assertFalse(made.exists())
+        self.recover_by_hand(content, {n: share_value(sheets[n]) for n in (1, 3, 4)}, before)
+        # The machine is lost. A new passphrase; too few, damaged and repeated shares bring nothing back.
+        shutil.rmtree(inst.folder / "keyring")
+        (inst.folder / "keyring").mkdir(mode=0o700)
+        (inst.folder / "credentials/keyring-passphrase").write_text("quite another passphrase\n")
+        self.assertEqual(inst.core.stop(), 0)
+        files = {n: inst.folder / f"tmp/sheet-{n}" for n in sheets}
+        for number, sheet in sheets.items():
+            files[number].write_text(sheet)
+        backup = inst.folder / "tmp/safe/keyring-backup.tpf"
+
+        def refused(*arguments):
+            done = env.run([env.BIN / "tpfctl", "--config", inst.config, "keys", "restore", "--backup", backup, "--reason", "x", *arguments],
+                           check=False, env=inst.core_env)
+            self.assertEqual(done.returncode, 1)
+            return done.stderr.decode()
+        self.assertIn("2 shares of the 3", refused(files[1], files[2]))
+        self.assertIn("share 2 is there twice", refused(files[1], files[2], files[2]))
+        files[2].write_text(sheets[2].replace("\n2  ", "\n2  Z"))
+        self.assertIn("sheet-2: line 2: 26 characters", refused(files[1], files[2], files[3]))
+        self.assertEqual(os.listdir(inst.folder / "keyring"), [])
+        inst.start_core()
+        self.assertIn("OPPTATT", refused(files[1], files[3], files[4]))
+        told = self.rehearse(inst, "restore", typed(1, 4, 5))
+        self.assertIn("all keys are good", told)
+        self.assertEqual(self.check_values(inst), before)
+        row = inst.wait_state(inst.submit(self.good().build()), "delivered", "quarantined")
+        self.assertEqual(self.pseudonyms(inst, row), pseudonyms)
+        events = [e["fields"] for e in inst.ctl("audit", "show", "--limit", "1000", json_output=True)["entries"] if e["kind"] == "key"]
+        self.assertEqual([e["reason"] for e in events if e["action"] == "restored"], ["new machine, witness NN"])
+        self.assertEqual(inst.core.stop(), 0)
+        self.assertIn("holds a key ring already", refused(files[1], files[3], files[4]))
+
+    def recover_by_hand(self, content, shares, check_values):
+        """By the guide's last paragraph alone."""
+        head, body = content.split("\n")[:2]
+        head = head.removeprefix("tpf-keyring-backup-1 ")
+        key = unite(shares)
+
+        def mac(text):
+            return hmac.new(key, text, "sha256").digest()
+        self.assertEqual(mac(b"tpf-check-v1")[:8].hex(), json.loads(head)["backup"])
+        sealed = base64.b64decode(body)
+        plain = AESGCM(mac(b"tpf-keyring-backup-1\0" + head.encode())).decrypt(sealed[:12], sealed[12:], None)
+        parts = []
+        while plain:
+            size = int.from_bytes(plain[:4], "big")
+            parts.append(plain[4:4 + size])
+            plain = plain[4 + size:]
+        keys = json.loads(parts[0])["keys"]
+        secrets = dict(zip((k["id"] for k in keys if k["kind"] in ("message", "pseudonym", "signing")), parts[1:], strict=True))
+        secret = secrets["PSEUDONYM-IPLOS-1"]
+        self.assertEqual(hmac.new(secret, b"tpf-check-v1", "sha256").digest()[:8].hex(), check_values["PSEUDONYM-IPLOS-1"])
+        self.assertTrue(secrets["TPF-2026"].startswith(b"-----BEGIN PRIVATE KEY-----"))
+        # Two shares are any key at all.
+        few = dict(list(shares.items())[:2])
+        self.assertNotEqual(unite(few), key)
+
+    def test_no_backup_without_an_audit_entry(self):
+        inst = self.stage()
+        inst.start_core()
+        self.assertEqual(inst.core.stop(), 0)
+        with self.assertRaises(AssertionError):
+            self.rehearse(inst, "backup")
+        self.assertFalse((inst.folder / "tmp/ceremony").exists())
+
+    def krypt(self, inst, key_file, out, moved):
+        export = inst.folder / "tmp/export.xml"
+        if not export.exists():
+            env.generate(export, 2)
+        env.run([env.BIN / "tpf-krypt", "--iplos", export, "--nokler", key_file, "--epost", "k@k.example", "--navn", "Kari",
+                 "--mobil", "98765432", "--ut", out], env=moved)
+        return out.read_bytes()
+
+    @unittest.skipUnless((env.BIN / "tpf-clock-shift.so").exists(), "needs tpf-clock-shift.so")
+    def test_the_change_of_1_december(self):
+        inst = self.stage()
+        shift = inst.folder / "shift"
+        moved = {"LD_PRELOAD": str(env.BIN / "tpf-clock-shift.so"), "TPF_CLOCK_SHIFT": str(shift)}
+        inst.wrap["core"] = ["env", *(f"{k}={v}" for k, v in moved.items())]
+
+        def it_is(text):
+            shift.write_text(f"{int(datetime.datetime.fromisoformat(text).timestamp() - time.time())}\n")
+        files = {n: inst.folder / f"tmp/nokler-{n}.xml" for n in (1, 2, 3)}
+        count = iter(range(100))
+
+        def sends(edition):
+            """The key that a sender with that key file takes now, and the message."""
+            data = self.krypt(inst, files[edition], inst.folder / f"tmp/out-{next(count)}.xml", moved)
+            return re.search(rb"KeyName>(TPF-\d+)<", data)[1].decode(), data
+
+        def passes(edition, key):
+            used, data = sends(edition)
+            self.assertEqual(used, key)
+            row = inst.wait_state(inst.submit(data), "delivered", "quarantined")
+            self.assertEqual(row["state"], "delivered", row)
+        it_is("2027-11-15T12:00:00+00:00")
+        inst.start()
+        inst.ctl("keys", "publish", "--out", files[1])
+        self.rehearse(inst, "november")
+        it_is("2027-11-30T22:58:00+00:00")  # 23:58 in Norway
+        passes(1, "TPF-2026")
+        passes(2, "TPF-2026")
+        it_is("2027-11-30T23:00:05+00:00")
+        passes(2, "TPF-2027")
+        passes(1, "TPF-2026")  # a sender who lags behind
+        it_is("2028-01-10T12:00:00+00:00")
+        self.assertNotIn("TPF-2026: ends", inst.ctl("keys", "list").stdout.decode())
+        it_is("2028-02-01T12:00:00+00:00")
+        self.assertIn("TPF-2026: ends on 2028-03-31, in 59 days; its successor TPF-2027 is active", inst.ctl("keys", "list").stdout.decode())
+        self.rehearse(inst, "january")
+        self.assertEqual({k for k in s.read_key_file(files[3].read_bytes()) if k[0] == "TPF"}, {("TPF", "TPF-2027")})
+        passes(1, "TPF-2026")
+        passes(3, "TPF-2027")
+        self.rehearse(inst, "april")
+        used, data = sends(1)
+        self.assertEqual(used, "TPF-2026")
+        message = inst.submit(data)
+        self.assert_quarantined(inst, message, "NOKKEL_UTLOPT", data)
+        self.assertEqual(inst.kvittering(message)["feil"]["melding"], Expired.TEXT)
+        self.assertIn(Expired.TEXT, GUIDE.read_text().replace("\n", " "))
+        passes(3, "TPF-2027")
+
+    def test_a_new_version_of_a_pseudonym_key(self):
+        inst = self.stage()
+        inst.start()
+
+        def pseudonyms():
+            row = inst.wait_state(inst.submit(self.good().build()), "delivered", "quarantined")
+            self.assertEqual(row["state"], "delivered", row)
+            version = re.search(rb'nokkelversjon="([0-9 ]+)"', inst.received(row["name"]))[1].decode()
+            return version, self.pseudonyms(inst, row)
+
+        def restart(versions):
+            self.assertEqual(inst.core.stop(), 0)
+            inst.register_settings = {"IPLOS": f"pseudonym_versions = {versions}"}
+            inst.start_core()
+        version, old = pseudonyms()
+        self.assertEqual(version, "1")
+        self.rehearse(inst, "version-begin")
+        self.assertEqual(pseudonyms(), ("1", old))
+        restart([2, 1])
+        version, both = pseudonyms()
+        self.assertEqual((version, [p[1:] for p in both]), ("2 1", old))
+        with self.assertRaises(AssertionError):
+            self.rehearse(inst, "version-end")
+        restart([2])
+        version, new = pseudonyms()
+        self.assertEqual((version, new), ("2", [p[:1] for p in both]))
+        self.rehearse(inst, "version-end")
+        self.assertEqual(pseudonyms(), ("2", new))
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root: asks as other users")
+    def test_a_signing_key_is_changed_and_destroyed(self):
+        inst = self.stage(operators_group="operator")
+        inst.start_core()
+        self.rehearse(inst, "signing")
+        new = (inst.folder / "tmp/tpf-signing-2027.pem").read_text()
+        self.rehearse(inst, "signing-end")
+        inst.ctl("keys", "signing", "--out", inst.folder / "tmp/now.pem")
+        self.assertEqual((inst.folder / "tmp/now.pem").read_text(), new)
+        for folder in (inst.folder / "tmp", inst.folder / "tmp/bin"):
+            folder.chmod(0o755)
+        self.rehearse(inst, "destroy-first", user="daemon")
+        with self.assertRaises(AssertionError):
+            self.rehearse(inst, "destroy-second", user="daemon")
+        self.rehearse(inst, "destroy-second", user="bin")
+        self.assertFalse(list((inst.folder / "keyring").glob("SIGN-2026.*")))
+        self.rehearse(inst, "weekly")

@@ -227,9 +227,10 @@ class Play:
         return well
 
     def judged(self):
-        """What the next start clears away is explained; it has to, though."""
+        """What the next start clears away, or moves to where it belongs, is explained; it has to, though."""
         faults = judge.judge(self.stage.place(), self.messages)
-        if not faults or not all(f.startswith("left over") for f in faults):
+        explained = all(f.startswith("left over") or f.endswith("quarantined without its bytes") for f in faults)
+        if not faults or not explained:
             return faults
         self.to_rest("one more start")
         self.stop("one more stop")

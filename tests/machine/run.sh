@@ -34,9 +34,11 @@ install_libraries() {
   fi
 }
 
+nspawn=''
+trap '[ -z "$nspawn" ] || kill -KILL "$nspawn" 2>/dev/null || true' EXIT
 # boot COMMAND…: runs it beside the booted systemd, then powers the machine off.
 boot() {
-  local log nspawn leader='' code=0
+  local log leader='' code=0
   log=$(mktemp)
   setsid systemd-nspawn --register=no --keep-unit --private-network -D "$root" --boot </dev/null >"$log" 2>&1 &
   nspawn=$!
@@ -51,6 +53,7 @@ boot() {
   for _ in $(seq 120); do kill -0 "$nspawn" 2>/dev/null || break; sleep 0.5; done
   kill -KILL "$nspawn" 2>/dev/null || true
   wait "$nspawn" 2>/dev/null || true
+  nspawn=''
   rm -f "$log"
   return "$code"
 }

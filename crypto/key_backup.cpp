@@ -71,6 +71,7 @@ std::vector<KeyShare> divide(const SecretBytes& key, const BackupFacts& facts) {
         static_cast<std::uint8_t>(facts.threshold), static_cast<std::uint8_t>(facts.shares), bytes.data(),
         static_cast<std::uint16_t>(bytes.size()), identifier_of(facts), kHash, system_generator());
     std::vector<KeyShare> shares;
+    shares.reserve(parts.size());
     for (const auto& part : parts) {
         shares.push_back({facts, part.share_id(),
                           SecretBytes::copy_of(ByteView(part.data().data(), part.size()).subspan(kRtssHead + 1))});

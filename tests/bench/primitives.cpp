@@ -91,26 +91,30 @@ Json rsa(unsigned threads, double seconds, std::size_t bits) {
     return out;
 }
 
-/// Judging a number and deriving its pseudonym, as the pass does it.
+/// Judges a number and derives its pseudonym `count` times, as the pass does it.
+void derive(pseudonym::PseudonymDeriver& deriver, std::size_t count) {
+    static const pseudonym::NumberRules kRules;
+    std::string out;
+    for (std::size_t i = 0; i < count; ++i) {
+        out.clear();
+        const auto judged = pseudonym::IdentityNumber::judge("13097248022", kRules);
+        deriver.append(*judged.number, "974761076", out);
+    }
+}
+
 Json pseudonyms(double seconds) {
-    pseudonym::NumberRules rules;
     const auto key = crypto::SecretBytes::random(32);
     constexpr std::size_t kBatch = 1000;
     const double batches = rate(1, seconds, [&] {
         auto deriver = std::make_shared<pseudonym::PseudonymDeriver>(crypto::HmacSha256(key), 1, "IPLOS");
-        return [&rules, deriver] {
-            std::string out;
-            for (std::size_t i = 0; i < kBatch; ++i) {
-                const auto judged = pseudonym::IdentityNumber::judge("13097248022", rules);
-                deriver->append(*judged.number, "974761076", out);
-            }
-        };
+        return [deriver] { derive(*deriver, kBatch); };
     });
     return {{"pseudonyms_per_second", batches * kBatch}};
 }
 
-/// Every primitive of the pass over as much data as a submission of `file`'s size brings, one after the other.
-Json primitives(const std::string& file, const std::string& scratch) {
+/// Every primitive of the pass over as much data as a submission of `file`'s size and of so many persons brings, one
+/// after the other.
+Json primitives(const std::string& file, const std::string& scratch, std::size_t persons) {
     FileSystem& fs = posix_file_system();
     const std::uint64_t size = must(fs.info(Path(file))).size;
     const std::uint64_t plain = size / 4 * 3;
@@ -148,6 +152,10 @@ Json primitives(const std::string& file, const std::string& scratch) {
         Base64Validator validator;
         each(plain, [&](std::size_t n) { must(validator.update(std::string_view(text).substr(0, n))); });
     });
+    out["pseudonyms"] = cpu_seconds([&] {
+        pseudonym::PseudonymDeriver deriver(crypto::HmacSha256(crypto::SecretBytes::random(32)), 1, "IPLOS");
+        derive(deriver, persons);
+    });
     out["sha256_output"] = cpu_seconds([&] {
         Sha256 digest;
         each(plain, [&](std::size_t n) { digest.update(ByteView(piece.data(), n)); });
@@ -180,11 +188,13 @@ int main(int argc, char** argv) {
         app.add_subcommand("primitives", "processor seconds of each primitive over a file's bytes");
     primitive_command->add_option("file", file)->required();
     primitive_command->add_option("scratch", scratch)->required();
+    std::size_t persons = 0;
+    primitive_command->add_option("--persons", persons, "pseudonyms to derive");
     CLI11_PARSE(app, argc, argv);
     Json out;
     if (rsa_command->parsed()) out = rsa(threads, seconds, bits);
     if (pseudonym_command->parsed()) out = pseudonyms(seconds);
-    if (primitive_command->parsed()) out = primitives(file, scratch);
+    if (primitive_command->parsed()) out = primitives(file, scratch, persons);
     std::printf("%s\n", out.dump().c_str());
     return 0;
 }

@@ -88,6 +88,7 @@ const std::string_view kGood[] = {
     "<a>&lt;&gt;&amp;&quot;&apos;</a>",
     "<a>&#65;&#x42;&#x1F600;&#13;&#xD;&#xa;&#9;</a>",
     "<a>]]</a>",
+    "<a>]]AAAA></a>",
     "<a>]]&gt; ]] ></a>",
     "<a>]&#93;></a>",
     "<a>\xc3\xa6\xe2\x82\xac\xf0\x9f\x98\x80\xef\xbf\xbd\x7f</a>",

@@ -155,6 +155,23 @@ class Forwarding(Case):
         inst, _, message, data, _ = self.answered(lambda n, signed: (409, None, {}))
         self.assert_quarantined(inst, message, "REGISTER_KONFLIKT", data)
 
+    def test_a_refused_message_is_delivered_after_the_operators_retry(self):
+        """The same name and bytes again: what was refused by mistake must not be lost."""
+        for refusal, code in ((422, "REGISTER_AVVIST"), (409, "REGISTER_KONFLIKT")):
+            with self.subTest(code):
+                def answer(n, signed, refusal=refusal):
+                    if n == 1:
+                        return refusal, signed("avvist", "K-17") if refusal == 422 else None, {}
+                    return 201, signed("mottatt", "KV-1"), {}
+                inst, register, message, data, _ = self.answered(answer)
+                self.assert_quarantined(inst, message, code, data)
+                inst.ctl("queue", "retry", message, "--reason", "the register was wrong")
+                self.assertEqual(inst.wait_state(message, "delivered")["register_receipt"], "KV-1")
+                first, second = register.requests
+                self.assertEqual(first[2], second[2])
+                self.assertEqual(first[1]["Idempotency-Key"], second[1]["Idempotency-Key"])
+                inst.kvittering(message, status="levert")
+
     def test_400_once_more_then_quarantine(self):
         inst, register, message, data, _ = self.answered(lambda n, signed: (400, None, {}))
         self.assert_quarantined(inst, message, "REGISTER_DIGEST", data)

@@ -100,6 +100,17 @@ AuditEntry& with_reason(AuditEntry& entry, const crypto::KeyActor& actor) {
     return actor.reason.empty() ? entry : entry.with("reason", actor.reason);
 }
 
+/// Nothing was done, for a reason that lies in the request.
+bool is_refusal(const Error& error) {
+    return error.code() == Code::usage || error.code() == Code::denied || error.code() == Code::not_found;
+}
+
+void with_state_of(AuditEntry& entry, const KeyId& id, const std::vector<KeyFacts>& all) {
+    for (const KeyFacts& key : all) {
+        if (key.id == id) entry.with("state", to_string(key.state)).with("check_value", key.check_value);
+    }
+}
+
 }  // namespace
 
 Result<Json> Commands::keys_list(const Call&) {
@@ -216,7 +227,7 @@ Result<std::string> Commands::key_needed_for(const KeyFacts& key) const {
     return std::string();
 }
 
-/// Refusals are in the audit log too.
+/// Refusals are in the audit log too. What failed on the way is no refusal: the key may have its new state already.
 Result<Json> Commands::audited_change(const Call& call, const char* action, const KeyChanger& change) {
     TPF_TRY(const KeyId id, id_arg(call.args));
     TPF_TRY(auto reason, reason_arg(call.args));
@@ -226,7 +237,8 @@ Result<Json> Commands::audited_change(const Call& call, const char* action, cons
     const auto changed = change(id, actor);
     AuditEntry ended = entry_of(call.who, action, id);
     if (!changed) {
-        ended.with("refused", changed.error().name());
+        ended.with(is_refusal(changed.error()) ? "refused" : "failed", changed.error().name());
+        with_state_of(ended, id, core_.keys.list());
         TPF_TRY(core_.journal.record(ended));
         return fail(changed.error());
     }

@@ -17,8 +17,9 @@ const Operator kKari{1001, "kari"}, kOla{1002, "ola"}, kRoot{0, "root"};
 
 /// A core with a key ring of its own, empty.
 struct KeysFixture : CoreFixture {
+    HookedFs ring_fs{posix_file_system()};
     std::unique_ptr<crypto::KeyRing> ring =
-        must(crypto::KeyRing::open(posix_file_system(), folder.path() / "keyring", passphrase()));
+        must(crypto::KeyRing::open(ring_fs, folder.path() / "keyring", passphrase()));
     Core own{hooked, clock, config, *spool, *journal, *ring, lifecycle, locks};
     Coordinator coordinator{own, wake.get(), -1};
     Commands commands{own, coordinator};
@@ -52,8 +53,12 @@ struct KeysFixture : CoreFixture {
             TPF_TRY(const auto events, audit::EventLog::list(db, filter));
             for (const auto& event : events) {
                 const Json fields = Json::parse(event.fields);
-                all.push_back(event.actor + " " + fields.value("action", "") + " " + fields.value("id", "") + " " +
-                              fields.value("reason", "-") + " " + fields.value("state", fields.value("refused", "-")));
+                std::string line = event.actor + " " + fields.value("action", "") + " " + fields.value("id", "") + " " +
+                                   fields.value("reason", "-") + " " + fields.value("state", "-");
+                for (const char* how : {"refused", "failed"}) {
+                    if (fields.contains(how)) line += std::string(" ") + how + " " + fields.value(how, "");
+                }
+                all.push_back(std::move(line));
             }
             return ok();
         }));
@@ -95,7 +100,7 @@ TEST_SUITE("daemon/commands_keys") {
                                                     "kari generated SIGN-1 - prepared", "kari activate SIGN-1 a test -",
                                                     "kari activate SIGN-1 - active", "ola retire SIGN-1 a test -",
                                                     "ola retire SIGN-1 - retired", "kari accept SIGN-1 a test -",
-                                                    "kari accept SIGN-1 - BRUK"});
+                                                    "kari accept SIGN-1 - retired refused BRUK"});
         const Json shown = get(ask("keys show", {{"id", "SIGN-1"}}));
         REQUIRE(shown["history"].size() == 3);
         CHECK(shown["history"][0].value("reason", "") == "yearly change");
@@ -137,6 +142,28 @@ TEST_SUITE("daemon/commands_keys") {
         CHECK(get(confirm("SIGN-1", kOla)).value("state", "") == "destroyed");
         CHECK(audited().back() == "ola destroy, confirmed SIGN-1 - destroyed");
         CHECK(get(ask("keys check")).value("good", false));
+    }
+
+    TEST_CASE_FIXTURE(KeysFixture, "a failure that is no refusal is logged with the state that the key has then") {
+        make("signing", "SIGN-1", {{"prepared", true}});
+        get(on("keys destroy", "SIGN-1"));
+        const auto no = [](Call failing) {
+            return [failing](Call call, const Path& path) -> Status {
+                const bool other = failing == Call::remove_file && path.extension() != ".pem";
+                return call == failing && !other ? Status(fail(Code::io, "injected")) : ok();
+            };
+        };
+        ring_fs.hook(no(Call::create));
+        CHECK(code_of(confirm("SIGN-1", kOla)) == Code::io);
+        CHECK(audited().back() == "ola destroy, confirmed SIGN-1 - prepared failed LESEFEIL");
+        // The ring has it destroyed before its file goes.
+        ring_fs.hook(no(Call::remove_file));
+        CHECK(code_of(confirm("SIGN-1", kOla)) == Code::io);
+        CHECK(audited().back() == "ola destroy, confirmed SIGN-1 - destroyed failed LESEFEIL");
+        ring_fs.hook({});
+        CHECK_FALSE(get(ask("keys check")).value("good", true));
+        CHECK(code_of(confirm("SIGN-1", kOla)) == Code::usage);
+        CHECK(audited().back() == "ola destroy, confirmed SIGN-1 - destroyed refused BRUK");
     }
 
     TEST_CASE_FIXTURE(KeysFixture, "a pseudonym key that the configuration names is neither retired nor destroyed") {

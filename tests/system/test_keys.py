@@ -236,7 +236,7 @@ class Life(Case):
         shown = inst.ctl("keys", "show", "SIGN-2026").stdout.decode()
         self.assertIn("by bin: a rehearsal", shown)
         events = [e for e in inst.ctl("audit", "show", "--limit", "1000", json_output=True)["entries"] if e["kind"] == "key"]
-        done = [(e["actor"], e["fields"].get("action"), e["fields"].get("state") or e["fields"].get("refused")) for e in events[-6:]]
+        done = [(e["actor"], e["fields"].get("action"), e["fields"].get("refused") or e["fields"].get("state")) for e in events[-6:]]
         self.assertEqual(done, [("daemon", "destroy, confirmed", None), ("daemon", "destroy, confirmed", "IKKE_ADGANG"),
                                 ("root", "destroy, confirmed", None), ("root", "destroy, confirmed", "IKKE_ADGANG"),
                                 ("bin", "destroy, confirmed", None), ("bin", "destroy, confirmed", "destroyed")])

@@ -7,6 +7,7 @@ clang_packages=(clang llvm libclang-rt-14-dev)
 demo_packages=(openssl)
 test_packages=("${clang_packages[@]}" "${demo_packages[@]}" clang-format clang-tidy groff-base python3 python3-cryptography xmlsec1 strace procps time
   user-mode-linux e2fsprogs xfsprogs debootstrap systemd systemd-container)
+package_packages=(debhelper dpkg-dev lintian python3)
 bench_packages=(hyperfine time xmlsec1 openssl python3 coreutils)
 
 # Installs what is missing: as root, or through sudo; else says which command would.

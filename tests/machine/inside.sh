@@ -1,5 +1,5 @@
 #!/bin/bash
-# Inside a booted Debian, as root: the units are installed, started, used, killed, hung and rebooted as an operator would meet
+# Inside a booted Debian, as root: the package is installed, its units are started, used, killed and rebooted as an operator would meet
 # them. Called by tests/machine/run.sh; the machine is thrown away afterwards.
 #
 #   inside.sh PROGRAMS PROJECT first|second      second: after a reboot
@@ -27,18 +27,51 @@ soon() { # soon SECONDS COMMAND…
 ctl() { tpfctl "$@"; }
 outcome() { ctl queue show "$1" --json | grep -F "\"$2\""; }
 
-prepare() {
+# The package, as it comes.
+unpack() {
   install -m 755 "$bin"/tpf-generate "$bin"/tpf-probe /usr/bin/
-  install -d /etc/tpf/tls
-  systemd-sysusers
-  systemd-tmpfiles --create tpf.conf
-  systemctl daemon-reload
+  check "the package is installed" dpkg --install "$project/tpf.deb"
+  check "it started nothing" sh -c '! systemctl is-active --quiet tpfd && ! systemctl is-active --quiet tpf-forward && ! systemctl is-enabled --quiet tpf.target'
+  check "its configuration is the sample" sh -c 'tpfctl config sample | cmp - /etc/tpf/tpf.toml && tpfd --check-config'
+  check "its manual pages are there" sh -c 'for page in tpfd.8 tpf-forward.8 tpfctl.1 tpf-krypt.1 tpf-register.1 tpf.toml.5; do dpkg -L tpf | grep -q "/$page.gz$" || exit 1; done'
+}
+
+# The newer package over the running one, with a message that waits.
+upgrade() {
+  local before; before=$(property tpfd MainPID)
+  check "a newer package takes its place" dpkg --install "$project/newer.deb"
+  check "the operator's configuration stays" grep -q systemd-test /etc/tpf/tpf.toml
+  check "core and forwarder run anew" soon 30 sh -c "systemctl is-active tpfd tpf-forward && [ \$(systemctl show -P MainPID tpfd) != $before ] && tpfctl status"
+}
+
+# Removed, purged, and installed again: nothing that matters is gone.
+remove() {
+  local keys; keys=$(cd /var/lib/tpf/keyring && find . -type f | sort | xargs sha256sum)
+  ctl queue list --json >$play/messages
+  check "the package is removed" dpkg --remove tpf
+  check "and nothing of it runs" sh -c '! pgrep -x tpfd && ! pgrep -x tpf-forward'
+  check "purged" dpkg --purge tpf
+  check "the keys are as they were" [ "$(cd /var/lib/tpf/keyring && find . -type f | sort | xargs sha256sum)" = "$keys" ]
+  check "so are passphrase, TLS key and the quarantined message" sh -c "[ -s /etc/tpf/credentials/keyring-passphrase ] && [ -s /etc/tpf/tls/forward.key ] && [ -s /var/lib/tpf/spool/quarantine/$(cat $play/bad)/innsending.xml ]"
+  check "installed again" dpkg --install "$project/tpf.deb"
+  write_configuration
+  systemctl start tpf.target
+  check "it goes on with the same messages" soon 60 sh -c "tpfctl queue list --json | cmp - $play/messages"
 }
 
 configure() {
   playground_certificates
+  install_tls
+  write_configuration
+  openssl rand -base64 33 | systemd-creds encrypt --with-key=host --name=keyring-passphrase - /etc/tpf/credentials/keyring-passphrase
+}
+
+install_tls() {
   cp $play/tls/ca.pem $play/tls/forward.pem $play/tls/forward.key /etc/tpf/tls/
   chgrp tpf-forward /etc/tpf/tls/forward.key; chmod 640 /etc/tpf/tls/forward.key
+}
+
+write_configuration() {
   cat >/etc/tpf/tpf.toml <<TOML
 [installation]
 name = "systemd-test"
@@ -56,7 +89,6 @@ ca_file = "/etc/tpf/tls/ca.pem"
 client_certificate = "/etc/tpf/tls/forward.pem"
 client_key = "/etc/tpf/tls/forward.key"
 TOML
-  openssl rand -base64 33 | systemd-creds encrypt --with-key=host --name=keyring-passphrase - /etc/tpf/credentials/keyring-passphrase
 }
 
 make_keys() {
@@ -100,7 +132,7 @@ sandbox() {
 went_through() { [ "$(grep -c ^denied /tmp/probe.log)" -ge 10 ] && [ "$(grep ^ALLOWED /tmp/probe.log | sort | tr '\n' ';')" = "$1" ]; }
 
 first() {
-  prepare
+  unpack
   configure
   check "both programs take the configuration" sh -c 'tpfd --check-config && tpf-forward --check-config'
   check "the core starts, and is ready" systemctl start tpfd
@@ -132,6 +164,7 @@ first() {
   head -c 5000 $play/submission.xml >$play/cut.xml
   ctl submit $play/cut.xml --sender 0301-00-974761076 --reason test --json | grep -oE '[0-9a-f-]{36}' | head -n 1 >$play/bad
   check "a broken one is quarantined" soon 30 outcome "$(cat $play/bad)" quarantined
+  upgrade
   systemctl enable -q tpf.target
 }
 
@@ -140,6 +173,7 @@ second() {
   check "the quarantined message is where it was" outcome "$(cat $play/bad)" quarantined
   start_register
   check "the waiting message is delivered" soon 60 outcome "$(cat $play/waiting)" delivered
+  remove
   check "the target stops all" systemctl stop tpf.target
   check "nothing failed" sh -c 'systemctl show -P Result tpfd | grep -qx success && systemctl show -P Result tpf-forward | grep -qx success'
 }

@@ -2,10 +2,10 @@
 # The units on a real systemd: a minimal Debian in a folder (build/debian-root, made once), booted as a container of its own
 # without a network, twice. Needs root, debootstrap and systemd-nspawn.
 #
-#   run.sh PROGRAMS
+#   run.sh PROGRAMS PACKAGE     PROGRAMS: where tpf-generate and tpf-probe are
 set -eu
 cd "$(dirname "$0")/../.."
-bin=$(realpath "$1") root=$PWD/build/debian-root
+bin=$(realpath "$1") deb=$(realpath "$2") root=$PWD/build/debian-root
 skip() { echo "SKIPPED: systemd: $1"; exit 0; }
 [ "$(id -u)" = 0 ] || skip "needs root"
 command -v debootstrap systemd-nspawn >/dev/null || skip "needs debootstrap and systemd-nspawn"
@@ -23,15 +23,27 @@ make_root() {
   mv "$root.new" "$root"
 }
 
-# The libraries that the programs were linked with, by their packages.
-install_libraries() {
-  local libraries packages
-  libraries=$(ldd "$bin"/tpfd "$bin"/tpf-forward "$bin"/tpf-krypt "$bin"/tpf-register "$bin"/tpfctl | sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p' | sort -u)
-  packages=$(for l in $libraries; do dpkg-query -S "$(realpath "$l")" 2>/dev/null || dpkg-query -S "$l"; done | sed 's/:.*//' | sort -u)
+# What the package asks for comes from outside; the package itself is installed in the booted machine, which has no network.
+install_dependencies() {
+  local packages
+  packages=$(dpkg-deb -f "$1" Depends | tr ',' '\n' | sed 's/|.*//; s/(.*//; s/ //g')
+  printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"; chmod +x "$root/usr/sbin/policy-rc.d"
+  # What an earlier run left.
+  chroot "$root" dpkg --purge tpf >/dev/null 2>&1 || true
   if ! chroot "$root" dpkg-query -W $packages >/dev/null 2>&1; then
     chroot "$root" apt-get update -qq
     DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y -qq --no-install-recommends $packages >/dev/null
   fi
+  rm "$root/usr/sbin/policy-rc.d"
+}
+
+# newer DEB OUT: the same package with the next version, to upgrade to.
+newer() {
+  local folder; folder=$(mktemp -d)
+  dpkg-deb -R "$1" "$folder"
+  sed -i 's/^Version: .*/&.1/' "$folder/DEBIAN/control"
+  dpkg-deb --root-owner-group -b "$folder" "$2" >/dev/null
+  rm -rf "$folder"
 }
 
 nspawn=''
@@ -72,11 +84,11 @@ tpf-forward.service 1.1"
 paper
 mkdir -p build
 [ -d "$root" ] || { echo "making a Debian in $root (the first time takes a minute)"; make_root >build/debian-root.log 2>&1 || { tail -n 20 build/debian-root.log; exit 1; }; }
-install_libraries
+install_dependencies "$deb"
 echo "127.0.0.1 localhost" >"$root/etc/hosts"
 rm -rf "$root/var/log/journal" "$root/opt/tpf" "$root/root/play" "$root/var/lib/tpf" "$root/etc/tpf"
 mkdir -p "$root/opt/tpf/bin" "$root/opt/tpf/script" "$root/opt/tpf/tests"
-DESTDIR=$root cmake --install "$bin/.." --prefix /usr >/dev/null
+cp "$deb" "$root/opt/tpf/tpf.deb"; newer "$deb" "$root/opt/tpf/newer.deb"
 cp "$bin"/tpf-generate "$bin"/tpf-probe "$root/opt/tpf/bin/"
 cp -r script/lib "$root/opt/tpf/script/"; cp -r tests/machine "$root/opt/tpf/tests/"
 # Not everywhere can a container be started.

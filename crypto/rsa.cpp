@@ -10,8 +10,10 @@
 #include <mutex>
 #include <vector>
 
+#include "crypto/key_padding.h"
 #include "crypto/pkcs8.h"
 #include "crypto/random.h"
+#include "crypto/rsa_private_operation.h"
 
 namespace tpf::crypto {
 namespace {
@@ -21,20 +23,6 @@ constexpr std::size_t kMaxBits = 16384;
 // Larger ones only make the public operation slow for whoever uses the key.
 constexpr std::size_t kMaxExponentBits = 64;
 constexpr std::size_t kTransportCount = 4;
-
-const char* eme_name(KeyTransport transport) noexcept {
-    switch (transport) {
-        case KeyTransport::oaep_sha256_mgf1_sha256:
-            return "EME1(SHA-256)";
-        case KeyTransport::oaep_mgf1p_sha1:
-            return "EME1(SHA-1)";
-        case KeyTransport::oaep_mgf1p_sha256:
-            return "OAEP(SHA-256,MGF1(SHA-1))";
-        case KeyTransport::rsa_1_5:
-            return "PKCS1v15";
-    }
-    return "";
-}
 
 Status check_public_values(const Botan::BigInt& modulus, const Botan::BigInt& exponent) {
     if (modulus.bits() < kMinBits || modulus.bits() > kMaxBits || modulus.is_even()) {
@@ -89,7 +77,7 @@ std::size_t RsaPublicKey::modulus_bytes() const noexcept {
 
 struct KeyWrapper::State {
     State(const RsaPublicKey& key_, KeyTransport transport)
-        : key(key_), encryptor(key.state().key, system_generator(), eme_name(transport)) {}
+        : key(key_), encryptor(key.state().key, system_generator(), padding_name(transport)) {}
     RsaPublicKey key;
     Botan::PK_Encryptor_EME encryptor;
 };
@@ -111,38 +99,58 @@ Result<Bytes> KeyWrapper::wrap(const ContentKey& key) {
     }
 }
 
+/// What a thread needs to open keys of one transport.
+struct Opener {
+    RsaPrivateOperation::Session operation;
+    KeyPadding padding;
+};
+
 struct RsaPrivateKey::State {
-    explicit State(Botan::RSA_PrivateKey key_)
-        : key(std::move(key_)), modulus_bytes(key.get_n().bytes()), stand_in(modulus_bytes, 0x55) {
+    [[nodiscard]] static Result<std::shared_ptr<State>> create(Botan::RSA_PrivateKey key) {
+        TPF_TRY(auto operation, RsaPrivateOperation::create(key));
+        return std::make_shared<State>(std::move(key), std::move(operation));
+    }
+    State(Botan::RSA_PrivateKey key_, RsaPrivateOperation operation_)
+        : key(std::move(key_)),
+          operation(std::move(operation_)),
+          modulus(Botan::BigInt::encode(key.get_n())),
+          stand_in(modulus.size(), 0x55) {
         stand_in[0] = 0;  // smaller than any modulus of this length
     }
 
-    [[nodiscard]] std::unique_ptr<Botan::PK_Decryptor_EME> take(KeyTransport transport) {
+    [[nodiscard]] Result<Opener> take(KeyTransport transport) {
         {
             const std::lock_guard lock(mutex);
             auto& idle = pool[static_cast<std::size_t>(transport)];
             if (!idle.empty()) {
-                auto decryptor = std::move(idle.back());
+                Opener opener = std::move(idle.back());
                 idle.pop_back();
-                return decryptor;
+                return opener;
             }
         }
-        return std::make_unique<Botan::PK_Decryptor_EME>(key, system_generator(), eme_name(transport));
+        TPF_TRY(auto session, operation.session());
+        return Opener{std::move(session), KeyPadding(transport)};
     }
-    void give_back(KeyTransport transport, std::unique_ptr<Botan::PK_Decryptor_EME> decryptor) {
+    void give_back(KeyTransport transport, Opener opener) {
         const std::lock_guard lock(mutex);
-        pool[static_cast<std::size_t>(transport)].push_back(std::move(decryptor));
+        pool[static_cast<std::size_t>(transport)].push_back(std::move(opener));
+    }
+    /// Everybody knows the modulus and what was sent: this may take as long as it takes.
+    [[nodiscard]] bool is_ciphertext(ByteView octets) const {
+        return octets.size() == modulus.size() &&
+               std::lexicographical_compare(octets.begin(), octets.end(), modulus.begin(), modulus.end());
     }
 
     const Botan::RSA_PrivateKey key;
-    const std::size_t modulus_bytes;
-    Bytes stand_in;  // decrypted in the place of what is not a ciphertext, so that it takes as long
+    const RsaPrivateOperation operation;
+    const Bytes modulus;  // big-endian, no leading zero
+    Bytes stand_in;       // decrypted in the place of what is not a ciphertext, so that it takes as long
     std::mutex mutex;
-    std::array<std::vector<std::unique_ptr<Botan::PK_Decryptor_EME>>, kTransportCount> pool;
+    std::array<std::vector<Opener>, kTransportCount> pool;
 };
 
 RsaPrivateKey RsaPrivateKey::generate(std::size_t bits) {
-    return RsaPrivateKey(std::make_shared<State>(Botan::RSA_PrivateKey(system_generator(), bits)));
+    return RsaPrivateKey(State::create(Botan::RSA_PrivateKey(system_generator(), bits)).value());
 }
 
 Result<RsaPrivateKey> RsaPrivateKey::from_pem(std::string_view pem, const SecretBytes& passphrase) {
@@ -150,7 +158,8 @@ Result<RsaPrivateKey> RsaPrivateKey::from_pem(std::string_view pem, const Secret
     const auto* rsa = dynamic_cast<const Botan::RSA_PrivateKey*>(any.get());
     if (rsa == nullptr) return fail(Code::wrong_key, "a private key, but not an RSA key");
     TPF_TRY(check_public_values(rsa->get_n(), rsa->get_e()));
-    return RsaPrivateKey(std::make_shared<State>(*rsa));
+    TPF_TRY(auto state, State::create(*rsa));
+    return RsaPrivateKey(std::move(state));
 }
 
 SecretBytes RsaPrivateKey::pem(const SecretBytes& passphrase) const {
@@ -165,23 +174,12 @@ RsaPublicKey RsaPrivateKey::public_key() const {
 Result<ContentKey> RsaPrivateKey::unwrap(KeyTransport transport, ContentCipher cipher, ByteView wrapped) const {
     const std::size_t size = key_size(cipher);
     try {
-        auto decryptor = state_->take(transport);
-        const auto decrypt = [&](ByteView octets) {
-            return decryptor->decrypt_or_random(octets.data(), octets.size(), size, system_generator());
-        };
-        Botan::secure_vector<std::uint8_t> key;
-        if (wrapped.size() == state_->modulus_bytes) {
-            try {
-                key = decrypt(wrapped);
-            } catch (const Botan::Exception&) {
-                key.clear();  // not smaller than the modulus: Botan throws before it works
-            }
-        }
-        if (key.empty()) {
-            static_cast<void>(decrypt(state_->stand_in));
-            key = system_generator().random_vec(size);
-        }
-        state_->give_back(transport, std::move(decryptor));
+        TPF_TRY(Opener opener, state_->take(transport));
+        const bool is_ciphertext = state_->is_ciphertext(wrapped);
+        TPF_TRY(const auto encoded, opener.operation.apply(is_ciphertext ? wrapped : ByteView(state_->stand_in)));
+        auto key = opener.padding.open_or_random(encoded, size);
+        if (!is_ciphertext) key = system_generator().random_vec(size);
+        state_->give_back(transport, std::move(opener));
         return ContentKey{cipher, SecretBytes::copy_of(key)};
     } catch (const std::exception&) {
         return fail(Code::no_key, "the private key cannot be used");

@@ -1,6 +1,6 @@
 #pragma once
-// RSA key transport (RFC 8017 RSAES-OAEP; RSAES-PKCS1-v1_5 for legacy keys). Botan does the arithmetic and the
-// constant-time unpadding.
+// RSA key transport (RFC 8017 RSAES-OAEP; RSAES-PKCS1-v1_5 for legacy keys). Keys, public operations and the
+// constant-time unpadding are Botan's, the private operation is OpenSSL's (rsa_private_operation.h says why).
 
 #include <memory>
 #include <string>
@@ -62,8 +62,8 @@ class KeyUnwrapper {
                                                     ByteView wrapped) const = 0;
 };
 
-/// A private key in this process's memory. Cheap to copy (shared), thread-safe: keeps a pool of Botan's decryptors, one
-/// per transport and thread at work.
+/// A private key in this process's memory. Cheap to copy (shared), thread-safe: keeps a pool of what a thread at work
+/// needs, per transport.
 class RsaPrivateKey final : public KeyUnwrapper {
   public:
     [[nodiscard]] static RsaPrivateKey generate(std::size_t bits);

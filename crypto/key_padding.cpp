@@ -1,0 +1,45 @@
+#include "crypto/key_padding.h"
+
+#include "crypto/random.h"
+
+namespace tpf::crypto {
+namespace {
+
+/// 0xff when both are equal, else 0; without a branch.
+std::uint8_t equal_mask(std::size_t a, std::size_t b) noexcept {
+    const std::size_t difference = a ^ b;
+    const std::size_t top = (difference | (std::size_t{0} - difference)) >> (8 * sizeof(std::size_t) - 1);
+    return static_cast<std::uint8_t>(top - 1);
+}
+
+}  // namespace
+
+const char* padding_name(KeyTransport transport) noexcept {
+    switch (transport) {
+        case KeyTransport::oaep_sha256_mgf1_sha256:
+            return "EME1(SHA-256)";
+        case KeyTransport::oaep_mgf1p_sha1:
+            return "EME1(SHA-1)";
+        case KeyTransport::oaep_mgf1p_sha256:
+            return "OAEP(SHA-256,MGF1(SHA-1))";
+        case KeyTransport::rsa_1_5:
+            return "PKCS1v15";
+    }
+    return "";
+}
+
+KeyPadding::KeyPadding(KeyTransport transport) : padding_(Botan::get_eme(padding_name(transport))) {}
+
+Botan::secure_vector<std::uint8_t> KeyPadding::open_or_random(ByteView encoded, std::size_t size) const {
+    const auto random = system_generator().random_vec(size);
+    std::uint8_t valid = 0;
+    auto key = padding_->unpad(valid, encoded.data(), encoded.size());
+    const std::uint8_t take = valid & equal_mask(key.size(), size);
+    key.resize(size);
+    for (std::size_t i = 0; i < size; ++i) {
+        key[i] = static_cast<std::uint8_t>((key[i] & take) | (random[i] & ~take));
+    }
+    return key;
+}
+
+}  // namespace tpf::crypto

@@ -1,0 +1,30 @@
+#pragma once
+// Takes a content key out of its padding (RFC 8017 §§ 7.1.2 step 3, 7.2.2 step 3) in constant time, for whatever did
+// the private operation: the padding is Botan's, the choice between key and random bytes ours. Internal to crypto/.
+
+#include <botan/eme.h>
+#include <botan/secmem.h>
+
+#include <memory>
+
+#include "base/encoding.h"
+#include "crypto/algorithms.h"
+
+namespace tpf::crypto {
+
+/// The name that Botan knows the transport's padding by.
+[[nodiscard]] const char* padding_name(KeyTransport transport) noexcept;
+
+/// Not thread-safe.
+class KeyPadding {
+  public:
+    explicit KeyPadding(KeyTransport transport);
+    /// `encoded`: what the private operation gave, as long as the modulus. Always `size` bytes: random ones when the
+    /// padding is wrong or another number of bytes is inside, by the same steps.
+    [[nodiscard]] Botan::secure_vector<std::uint8_t> open_or_random(ByteView encoded, std::size_t size) const;
+
+  private:
+    std::unique_ptr<Botan::EME> padding_;
+};
+
+}  // namespace tpf::crypto

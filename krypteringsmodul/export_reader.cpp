@@ -4,6 +4,7 @@
 
 #include "krypteringsmodul/sender_error.h"
 #include "pseudonym/utf8.h"
+#include "pseudonym/xml_syntax.h"
 
 namespace tpf::krypteringsmodul {
 namespace {

@@ -5,7 +5,7 @@
 #include "krypteringsmodul/sender_error.h"
 #include "pseudonym/fields.h"
 #include "pseudonym/utf8.h"
-#include "pseudonym/xml_scanner.h"
+#include "pseudonym/xml_syntax.h"
 
 namespace tpf::krypteringsmodul {
 namespace {

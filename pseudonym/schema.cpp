@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crypto/secret.h"
+#include "pseudonym/xml_syntax.h"
 
 namespace tpf::pseudonym {
 namespace {

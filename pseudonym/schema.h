@@ -91,7 +91,7 @@ class SchemaWalker final : public XmlHandler {
     std::size_t leaf_bytes_;
     Code foreign_;
     std::vector<Level> levels_;
-    std::array<Known, XmlScanner::kRemembered + 1> known_{};
+    std::array<Known, KnownTags::kMost + 1> known_{};
     std::string leaf_;
 };
 

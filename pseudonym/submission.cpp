@@ -23,7 +23,7 @@ Status SubmissionReader::enter(int id, const XmlStart& tag) {
 
 Status SubmissionReader::tell_header() {
     TPF_TRY(const ClearHeader header, fields_.header());
-    return handler_.header(header, scanner_.bindings_in_scope());
+    return handler_.header(header, scanner_.bindings().in_force());
 }
 
 Status SubmissionReader::leave(int id) {

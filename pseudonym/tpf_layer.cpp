@@ -60,7 +60,7 @@ TpfLayer::TpfLayer(const ClearHeader& clear, const Bindings& bindings, RegisterS
       walker_(tpf_layer_schema(), *this, limits.leaf_bytes, Code::not_allowed),
       scanner_(*this, XmlOptions{limits.xml}) {
     scanner_.begin_fragment(bindings_);
-    prefix_ = free_prefix([&](std::string_view prefix) { return scanner_.resolve(prefix); });
+    prefix_ = free_prefix([&](std::string_view prefix) { return scanner_.bindings().resolve(prefix); });
     write_root();
 }
 
@@ -309,10 +309,11 @@ Status TpfLayer::open_person(const XmlStart& tag) {
     const bool rebound = std::any_of(tag.declared.begin(), tag.declared.end(), [&](const XmlBinding& b) {
         return b.prefix == prefix_ && b.uri != kPseudonymisertUri;
     });
-    if (rebound) person_prefix_ = free_prefix([&](std::string_view prefix) { return scanner_.resolve(prefix); });
+    if (rebound)
+        person_prefix_ = free_prefix([&](std::string_view prefix) { return scanner_.bindings().resolve(prefix); });
     out_.append("<").append(person_prefix_).append(":Person");
     scratch_.clear();
-    if (rebound && scanner_.resolve(person_prefix_).empty())
+    if (rebound && scanner_.bindings().resolve(person_prefix_).empty())
         append_declaration(person_prefix_, kPseudonymisertUri, scratch_);
     if (!tag.declared.empty()) {
         std::vector<XmlBinding> declared(tag.declared.begin(), tag.declared.end());

@@ -118,7 +118,7 @@ class TpfLayer final : private XmlHandler, private SchemaHandler {
     Base64Validator content_;
     const crypto::KeyRing::RegisterKey* register_key_ = nullptr;  // of the person at hand
     bool capturing_ = false;                                      // inside an EncryptedData: raw bytes go to the output
-    std::bitset<XmlScanner::kRemembered + 1> checked_;            // known tags whose declarations may be written
+    std::bitset<KnownTags::kMost + 1> checked_;                   // known tags whose declarations may be written
     std::string prefix_;                                          // of our namespace in the output
     std::string person_prefix_;  // of the person at hand, where the sender bound prefix_ otherwise
     TextBuffer out_;

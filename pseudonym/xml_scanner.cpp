@@ -1,157 +1,24 @@
 #include "pseudonym/xml_scanner.h"
 
 #include <algorithm>
-#include <array>
-#include <deque>
 #include <utility>
 
 #include "base/transcode.h"
 #include "crypto/secret.h"
 #include "pseudonym/utf8.h"
+#include "pseudonym/xml_syntax.h"
 
 namespace tpf::pseudonym {
 namespace {
 
-constexpr std::string_view kXmlUri = "http://www.w3.org/XML/1998/namespace";
-constexpr std::string_view kXmlnsUri = "http://www.w3.org/2000/xmlns/";
-constexpr std::size_t kReferenceBytes = 12;  // "&#x0010FFFF;"
 constexpr std::size_t kDeclarationBytes = 256;
 constexpr std::size_t kCarryStep = 512;
-
-bool is_space(char c) noexcept {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/// Both editions of XML 1.0 agree on these letters; Norwegian and the Sámi languages need no others.
-bool is_latin_letter(std::uint32_t c) noexcept {
-    return (c >= 0xc0 && c <= 0x17e) && c != 0xd7 && c != 0xf7 && c != 0x132 && c != 0x133 && c != 0x13f &&
-           c != 0x140 && c != 0x149;
-}
-bool is_name_start(std::uint32_t c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || is_latin_letter(c);
-}
-bool is_name_char(std::uint32_t c) noexcept {
-    return is_name_start(c) || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == 0xb7;
-}
-
-/// What an ASCII character may be; other characters take the long way.
-struct AsciiTable {
-    std::array<bool, 256> name_char{};
-    std::array<bool, 256> plain_value{};  // in an attribute value means itself
-};
-constexpr AsciiTable make_ascii_table() {
-    AsciiTable table;
-    for (unsigned c = 0; c < 0x80; ++c) {
-        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-        table.name_char[c] = letter || (c >= '0' && c <= '9') || c == '-' || c == '.';
-        table.plain_value[c] = c >= 0x20 && c != '<' && c != '&';
-    }
-    return table;
-}
-constexpr AsciiTable kAscii = make_ascii_table();
-
-/// The NCName or QName at the front: its length, or 0. A colon is taken at most once and never at an end.
-std::size_t name_length(std::string_view text) noexcept {
-    std::size_t at = 0;
-    bool part_start = true;
-    bool colon = false;
-    while (at < text.size()) {
-        const char c = text[at];
-        if (!part_start && kAscii.name_char[static_cast<unsigned char>(c)]) {
-            ++at;
-            continue;
-        }
-        if (c == ':') {
-            if (part_start || colon) return 0;
-            colon = true;
-            part_start = true;
-            ++at;
-            continue;
-        }
-        const Utf8Char next = decode_utf8(text.substr(at));
-        if (next.size == 0 || !(part_start ? is_name_start(next.code_point) : is_name_char(next.code_point))) break;
-        part_start = false;
-        at += next.size;
-    }
-    return part_start ? 0 : at;
-}
-
-std::pair<std::string_view, std::string_view> split_qualified(std::string_view name) noexcept {
-    const std::size_t colon = name.find(':');
-    if (colon == std::string_view::npos) return {{}, name};
-    return {name.substr(0, colon), name.substr(colon + 1)};
-}
-
-/// The reference that `text` (from `&` to `;`) is, as UTF-8; empty when it is none that XML predefines.
-std::string resolve_reference(std::string_view text) {
-    const std::string_view body = text.substr(1, text.size() - 2);
-    if (body == "amp") return "&";
-    if (body == "lt") return "<";
-    if (body == "gt") return ">";
-    if (body == "quot") return "\"";
-    if (body == "apos") return "'";
-    if (body.size() < 2 || body[0] != '#') return {};
-    const bool hexadecimal = body[1] == 'x';
-    const std::string_view digits = body.substr(hexadecimal ? 2 : 1);
-    if (digits.empty()) return {};
-    std::uint32_t value = 0;
-    for (const char c : digits) {
-        std::uint32_t digit = 0;
-        if (c >= '0' && c <= '9') {
-            digit = static_cast<std::uint32_t>(c - '0');
-        } else if (hexadecimal && ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))) {
-            digit = static_cast<std::uint32_t>((c | 0x20) - 'a' + 10);
-        } else {
-            return {};
-        }
-        value = value * (hexadecimal ? 16 : 10) + digit;
-        if (value > 0x10ffff) return {};
-    }
-    if (!is_xml_char(value)) return {};
-    std::string out;
-    append_utf8(value, out);
-    return out;
-}
-
-/// Position of the `>` that closes the start tag at the front, quotes skipped; npos when it is not there yet.
-std::size_t tag_end(std::string_view bytes) noexcept {
-    std::size_t at = 1;
-    while (true) {
-        const std::size_t end = bytes.find('>', at);
-        if (end == std::string_view::npos) return end;
-        const std::size_t quote = bytes.substr(0, end).find_first_of("\"'", at);
-        if (quote == std::string_view::npos) return end;
-        const std::size_t close = bytes.find(bytes[quote], quote + 1);
-        if (close == std::string_view::npos) return close;
-        at = close + 1;
-    }
-}
-
-/// The first bytes of a tag, up to 8 of them and none behind its first `>`: equal for equal tags.
-std::uint64_t head_of(std::string_view tag) noexcept {
-    std::uint64_t head = 0;
-    for (std::size_t i = 1; i < tag.size() && i <= 8; ++i) {
-        if (tag[i] == '>') break;
-        head = head << 8 | static_cast<unsigned char>(tag[i]);
-    }
-    return head;
-}
 
 auto bad(const char* what) {
     return fail(Code::not_xml, what);
 }
 
 }  // namespace
-
-bool is_xml_space(std::string_view text) noexcept {
-    return std::all_of(text.begin(), text.end(), is_space);
-}
-
-std::string_view trim_xml_space(std::string_view text) noexcept {
-    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-    return text;
-}
 
 Result<std::size_t> XmlHandler::base64_run(std::string_view) {
     return std::size_t{0};
@@ -160,18 +27,6 @@ Result<std::size_t> XmlHandler::base64_run(std::string_view) {
 Status XmlHandler::extra(std::string_view, std::string_view) {
     return fail(Code::not_allowed, "a comment, CDATA section or processing instruction");
 }
-
-/// A start tag and what was made of it; all views of `tag` are of its own text. Names, limits and syntax hold for
-/// every repetition, since the bytes are the same, and so are the bindings that they are resolved with.
-struct XmlScanner::KnownTag {
-    std::uint64_t around;  // the context that it stands in, and that of its content
-    std::uint64_t inside;
-    std::deque<std::string> text;  // raw first; never moves
-    XmlStart tag;
-    std::vector<XmlAttribute> attributes;
-    std::vector<XmlBinding> declared;
-    KnownTag* next = nullptr;  // the start tag that came after it last time
-};
 
 XmlScanner::XmlScanner(XmlHandler& handler, const XmlOptions& options) : handler_(handler), options_(options) {
     // Reserved once: views into these stay valid, and growth leaves no unwiped copy behind.
@@ -182,18 +37,14 @@ XmlScanner::XmlScanner(XmlHandler& handler, const XmlOptions& options) : handler
 XmlScanner::~XmlScanner() {
     carry_.resize(carry_.capacity());
     crypto::wipe({reinterpret_cast<std::uint8_t*>(carry_.data()), carry_.size()});
-    for (const auto& known : known_) {
-        for (std::string& text : known->text) crypto::wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
-    }
 }
 
 void XmlScanner::begin_fragment(const std::vector<std::pair<std::string, std::string>>& bindings) {
     fragment_ = true;
     root_seen_ = true;
     state_ = State::content;
-    for (const auto& [prefix, uri] : bindings) bindings_.push_back({prefix, uri});
-    bindings_count_ = bindings_.size();
-    stack_.push_back({0, nullptr, bindings_count_, context_, line_});
+    for (const auto& [prefix, uri] : bindings) scope_.bind(prefix, uri);
+    stack_.push_back({0, nullptr, scope_.size(), context_, line_});
 }
 
 Status XmlScanner::feed(std::string_view piece) {
@@ -275,7 +126,7 @@ Result<std::size_t> XmlScanner::process_beginning(std::string_view bytes) {
         return std::size_t{0};
     }
     if (bytes.size() <= kDeclaration.size()) return std::size_t{0};
-    if (!is_space(bytes[kDeclaration.size()])) {
+    if (!is_xml_space(bytes[kDeclaration.size()])) {
         state_ = State::content;
         return std::size_t{0};
     }
@@ -289,38 +140,9 @@ Result<std::size_t> XmlScanner::process_declaration(std::string_view bytes) {
         if (bytes.size() >= kDeclarationBytes) return bad("the XML declaration is not closed or too long");
         return std::size_t{0};
     }
-    std::string_view text = bytes.substr(5, end - 5);
-    static constexpr std::string_view kNames[] = {"version", "encoding", "standalone"};
-    std::string_view values[3];
-    std::size_t next = 0;
-    while (true) {
-        const std::string_view trimmed = trim_xml_space(text);
-        if (trimmed.empty()) break;
-        if (!is_space(text.front())) return bad("the XML declaration is not well-formed");
-        const std::size_t length = name_length(trimmed);
-        const std::string_view name = trimmed.substr(0, length);
-        while (next < 3 && kNames[next] != name) ++next;
-        text = trim_xml_space(trimmed.substr(length));
-        if (next == 3 || text.empty() || text.front() != '=') return bad("the XML declaration is not well-formed");
-        text = trim_xml_space(text.substr(1));
-        if (text.empty() || (text.front() != '"' && text.front() != '\''))
-            return bad("the XML declaration lacks a quote");
-        const std::size_t close = text.find(text.front(), 1);
-        if (close == std::string_view::npos) return bad("the XML declaration lacks a quote");
-        values[next++] = text.substr(1, close - 1);
-        text = text.substr(close + 1);
-    }
-    if (values[0] != "1.0") return bad("the XML declaration does not say version 1.0");
-    if (values[2].data() != nullptr && values[2] != "yes" && values[2] != "no")
-        return bad("standalone is neither yes nor no");
-    if (values[1].data() != nullptr) {
-        const bool letters =
-            !values[1].empty() && is_name_start(static_cast<unsigned char>(values[1][0])) &&
-            std::all_of(values[1].begin(), values[1].end(), [](char c) {
-                return static_cast<unsigned char>(c) < 0x80 && is_name_char(static_cast<unsigned char>(c));
-            });
-        if (!letters || values[1][0] == '_') return bad("the declared encoding is not a name");
-        declared_encoding_ = values[1];
+    TPF_TRY(const auto encoding, xml_declaration_encoding(bytes.substr(5, end - 5)));
+    if (encoding) {
+        declared_encoding_ = *encoding;
         std::string upper = declared_encoding_;
         for (char& c : upper) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 0x20 : c);
         if (!options_.any_declared_encoding && upper != "UTF-8")
@@ -367,7 +189,7 @@ Result<std::size_t> XmlScanner::process_markup(std::string_view bytes) {
             if (xml) return bad("a processing instruction of a reserved name");
             const char after = bytes[2 + length];
             if (after == '?' && bytes.size() < 4 + length) return std::size_t{0};
-            if (!is_space(after) && bytes.substr(2 + length, 2) != "?>")
+            if (!is_xml_space(after) && bytes.substr(2 + length, 2) != "?>")
                 return bad("a processing instruction is not well-formed");
             TPF_TRY(handler_.extra(bytes.substr(0, 2 + length), {}));
             state_ = State::instruction;
@@ -388,7 +210,7 @@ Result<std::size_t> XmlScanner::process_markup(std::string_view bytes) {
         if (could_be) return std::size_t{0};
         return fail(Code::not_allowed, "a DOCTYPE or other declaration");
     }
-    if (const KnownTag* known = stack_.empty() ? nullptr : find_known(bytes)) {
+    if (const KnownTag* known = stack_.empty() ? nullptr : known_.find(bytes, context_)) {
         const std::size_t size = known->tag.raw.size();
         TPF_TRY(start_known(*known, bytes.substr(0, size)));
         return size;
@@ -497,9 +319,9 @@ Result<std::size_t> XmlScanner::process_text(std::string_view bytes) {
 
 /// One reference, `&` first; 0 when its end is not there yet.
 Result<std::size_t> XmlScanner::process_reference(std::string_view bytes) {
-    const std::string_view longest = bytes.substr(0, kReferenceBytes);
+    const std::string_view longest = bytes.substr(0, kXmlReferenceBytes);
     const std::size_t end = longest.find_first_of(";<");
-    if (end == std::string_view::npos && longest.size() < kReferenceBytes) return std::size_t{0};
+    if (end == std::string_view::npos && longest.size() < kXmlReferenceBytes) return std::size_t{0};
     if (end == std::string_view::npos || bytes[end] == '<') return bad("an ampersand that begins no reference");
     const std::string_view raw = bytes.substr(0, end + 1);
     const std::string value = resolve_reference(raw);
@@ -542,37 +364,17 @@ Status XmlScanner::start_tag(std::string_view raw) {
     tag.empty = empty;
     const std::uint64_t around = context_;
     if (!declared_.empty()) context_ = ++last_context_;
-    if (root_seen_) tag.known = remember(tag, around);
+    if (root_seen_) tag.known = known_.remember(tag, around, context_);
     root_seen_ = true;
     TPF_TRY(handler_.start(tag));
     if (empty) return close_element({}, qualified);
     return ok();
 }
 
-/// The known tag that stands at the front in the same context, or nullptr. A known tag ends with its `>`, so that no
-/// other tag can begin with it.
-const XmlScanner::KnownTag* XmlScanner::find_known(std::string_view bytes) {
-    const auto fits = [&](const KnownTag& known) {
-        const std::string_view raw = known.tag.raw;
-        return known.around == context_ && bytes.substr(0, raw.size()) == raw;
-    };
-    KnownTag* found = last_known_ != nullptr ? last_known_->next : nullptr;
-    if (found == nullptr || !fits(*found)) {
-        found = nullptr;
-        const std::uint64_t head = head_of(bytes);
-        for (std::size_t i = 0; i < known_.size() && found == nullptr; ++i) {
-            if (known_heads_[i] == head && fits(*known_[i])) found = known_[i].get();
-        }
-        if (last_known_ != nullptr && found != nullptr) last_known_->next = found;
-    }
-    last_known_ = found;
-    return found;
-}
-
 Status XmlScanner::start_known(const KnownTag& known, std::string_view raw) {
     if (stack_.size() >= options_.limits.depth) return fail(Code::limit, "elements are nested too deep");
-    stack_.push_back({names_.size(), &known, bindings_count_, context_, line_});
-    for (const XmlBinding& binding : known.declared) bind(binding.prefix, binding.uri);
+    stack_.push_back({names_.size(), &known, scope_.size(), context_, line_});
+    for (const XmlBinding& binding : known.declared) scope_.bind(binding.prefix, binding.uri);
     context_ = known.inside;
     XmlStart tag = known.tag;
     tag.raw = raw;
@@ -581,36 +383,10 @@ Status XmlScanner::start_known(const KnownTag& known, std::string_view raw) {
     return ok();
 }
 
-/// Its number, or 0 when there is no room.
-unsigned XmlScanner::remember(const XmlStart& tag, std::uint64_t around) {
-    last_known_ = nullptr;
-    if (known_.size() >= kRemembered || tag.raw.size() > kRememberedBytes) return 0;
-    auto known = std::make_unique<KnownTag>();
-    known->around = around;
-    known->inside = context_;
-    known->text.emplace_back(tag.raw);
-    const auto keep = [&](std::string_view view) -> std::string_view {
-        return view.empty() ? std::string_view() : known->text.emplace_back(view);
-    };
-    const auto keep_name = [&](const XmlName& name) {
-        const std::string_view qualified = keep(name.qualified);
-        return XmlName{keep(name.uri), qualified.substr(qualified.size() - name.local.size()), qualified};
-    };
-    for (const XmlAttribute& attribute : tag.attributes)
-        known->attributes.push_back({keep_name(attribute.name), keep(attribute.value)});
-    for (const XmlBinding& binding : tag.declared) known->declared.push_back({keep(binding.prefix), keep(binding.uri)});
-    known->tag = {keep_name(tag.name), known->attributes, known->declared,
-                  known->text.front(), tag.empty,         static_cast<unsigned>(known_.size()) + 1};
-    known_.push_back(std::move(known));
-    known_heads_.push_back(head_of(tag.raw));
-    last_known_ = known_.back().get();
-    return known_.back()->tag.known;
-}
-
 Status XmlScanner::push_element(std::string_view qualified) {
     if (qualified.size() > options_.limits.name_bytes) return fail(Code::limit, "a name is too long");
     if (stack_.size() >= options_.limits.depth) return fail(Code::limit, "elements are nested too deep");
-    stack_.push_back({names_.size(), nullptr, bindings_count_, context_, line_});
+    stack_.push_back({names_.size(), nullptr, scope_.size(), context_, line_});
     names_ += qualified;
     return ok();
 }
@@ -620,7 +396,7 @@ Status XmlScanner::split_attributes(std::string_view text) {
     while (true) {
         const std::string_view trimmed = trim_xml_space(text);
         if (trimmed.empty()) return ok();
-        if (!is_space(text.front())) return bad("attributes are not separated by white space");
+        if (!is_xml_space(text.front())) return bad("attributes are not separated by white space");
         if (raw_attributes_.size() >= options_.limits.attributes) return fail(Code::limit, "too many attributes");
         const std::size_t length = name_length(trimmed);
         if (length == 0) return bad("an attribute without a valid name");
@@ -643,8 +419,7 @@ Status XmlScanner::split_attributes(std::string_view text) {
 
 /// References resolved and white space normalised; `store` is used when the value is not its own raw text.
 Result<std::string_view> XmlScanner::attribute_value(std::string_view raw, std::string& store) const {
-    std::size_t at = 0;
-    while (at < raw.size() && kAscii.plain_value[static_cast<unsigned char>(raw[at])]) ++at;
+    std::size_t at = plain_value_prefix(raw);
     if (at == raw.size()) return raw;
     bool copied = false;
     store.clear();
@@ -659,7 +434,7 @@ Result<std::string_view> XmlScanner::attribute_value(std::string_view raw, std::
             copied = true;
         }
         if (c == '&') {
-            const std::size_t end = raw.substr(at, kReferenceBytes).find(';');
+            const std::size_t end = raw.substr(at, kXmlReferenceBytes).find(';');
             if (end == std::string_view::npos) return bad("an ampersand that begins no reference");
             const std::string value = resolve_reference(raw.substr(at, end + 1));
             if (value.empty()) return bad("a reference that XML does not predefine");
@@ -670,7 +445,7 @@ Result<std::string_view> XmlScanner::attribute_value(std::string_view raw, std::
         if (copied) {
             // A line end of two characters is one (XML 1.0 § 2.11), and white space in a value reads as a space.
             if (c == '\r' && at + 1 < raw.size() && raw[at + 1] == '\n') ++at;
-            if (is_space(c)) {
+            if (is_xml_space(c)) {
                 store += ' ';
             } else {
                 store.append(raw.substr(at, next.size));
@@ -679,13 +454,6 @@ Result<std::string_view> XmlScanner::attribute_value(std::string_view raw, std::
         at += next.size;
     }
     return copied ? std::string_view(store) : raw;
-}
-
-void XmlScanner::bind(std::string_view prefix, std::string_view uri) {
-    if (bindings_count_ == bindings_.size()) bindings_.emplace_back();
-    bindings_[bindings_count_].prefix.assign(prefix);
-    bindings_[bindings_count_].uri.assign(uri);
-    ++bindings_count_;
 }
 
 Status XmlScanner::declare_namespaces() {
@@ -699,11 +467,11 @@ Status XmlScanner::declare_namespaces() {
         if (bound == "xmlns" || uri == kXmlnsUri) return bad("xmlns must not be declared");
         if ((bound == "xml") != (uri == kXmlUri)) return bad("xml is bound to its own namespace only");
         if (!is_default && uri.empty()) return bad("a prefix must not be undeclared");
-        if (bindings_count_ >= options_.limits.namespaces) return fail(Code::limit, "too many namespace declarations");
-        bind(bound, uri);
+        if (scope_.size() >= options_.limits.namespaces) return fail(Code::limit, "too many namespace declarations");
+        scope_.bind(bound, uri);
     }
-    for (std::size_t i = stack_.back().bindings; i < bindings_count_; ++i) {
-        declared_.push_back({bindings_[i].prefix, bindings_[i].uri});
+    for (std::size_t i = stack_.back().bindings; i < scope_.size(); ++i) {
+        declared_.push_back(scope_.at(i));
     }
     return ok();
 }
@@ -725,14 +493,6 @@ Status XmlScanner::resolve_attributes() {
     return ok();
 }
 
-std::string_view XmlScanner::resolve(std::string_view prefix) const {
-    if (prefix == "xml") return kXmlUri;
-    for (std::size_t i = bindings_count_; i-- > 0;) {
-        if (bindings_[i].prefix == prefix) return bindings_[i].uri;
-    }
-    return {};
-}
-
 Result<XmlName> XmlScanner::resolve_name(std::string_view qualified, bool attribute) const {
     const auto [prefix, local] = split_qualified(qualified);
     XmlName name;
@@ -740,7 +500,7 @@ Result<XmlName> XmlScanner::resolve_name(std::string_view qualified, bool attrib
     name.local = local;
     if (prefix.empty() && attribute) return name;
     if (prefix == "xmlns") return bad("an element in the xmlns namespace");
-    name.uri = resolve(prefix);
+    name.uri = scope_.resolve(prefix);
     if (!prefix.empty() && name.uri.empty()) return bad("a prefix is not declared");
     return name;
 }
@@ -760,7 +520,7 @@ Status XmlScanner::end_tag(std::string_view raw) {
     std::string_view inner = raw.substr(2, raw.size() - 3);
     const std::string_view name = open_name();
     if (inner != name) {
-        while (!inner.empty() && is_space(inner.back())) inner.remove_suffix(1);
+        while (!inner.empty() && is_xml_space(inner.back())) inner.remove_suffix(1);
         if (inner != name) {
             if (name_length(inner) != inner.size() || inner.empty()) return bad("an end tag without a valid name");
             mismatch_ = {std::string(name), stack_.back().line, std::string(inner), line_};
@@ -773,22 +533,10 @@ Status XmlScanner::end_tag(std::string_view raw) {
 Status XmlScanner::close_element(std::string_view raw, std::string_view qualified) {
     TPF_TRY(handler_.end({qualified, raw}));
     names_.resize(stack_.back().name_at);
-    bindings_count_ = stack_.back().bindings;
+    scope_.back_to(stack_.back().bindings);
     context_ = stack_.back().context;
     stack_.pop_back();
     return ok();
-}
-
-std::vector<std::pair<std::string, std::string>> XmlScanner::bindings_in_scope() const {
-    std::vector<std::pair<std::string, std::string>> out;
-    for (std::size_t i = bindings_count_; i-- > 0;) {
-        const Binding& binding = bindings_[i];
-        const bool seen = std::any_of(out.begin(), out.end(), [&](const auto& b) { return b.first == binding.prefix; });
-        if (!seen) out.emplace_back(binding.prefix, binding.uri);
-    }
-    std::erase_if(out, [](const auto& b) { return b.second.empty() || b.first == "xml"; });
-    std::sort(out.begin(), out.end());
-    return out;
 }
 
 void XmlScanner::advance_line(const char* to) {

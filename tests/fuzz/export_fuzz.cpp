@@ -7,6 +7,7 @@
 
 #include "base/transcode.h"
 #include "krypteringsmodul/export_reader.h"
+#include "pseudonym/xml_syntax.h"
 #include "tests/fuzz/fuzz_support.h"
 #include "tests/support/xml_events.h"
 

@@ -2,6 +2,7 @@
 // text. And against itself: how a document is cut changes nothing. Mode bit 0: comments, CDATA and instructions
 // allowed; bit 1: any declared encoding; bit 2: lines; bit 3: which of the two readings takes base64 in runs.
 #include "pseudonym/xml_scanner.h"
+#include "pseudonym/xml_syntax.h"
 #include "tests/fuzz/fuzz_support.h"
 #include "tests/support/xml_events.h"
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pseudonym/xml_syntax.h"
 #include "tests/support/submission_builder.h"
 #include "tests/support/xml_events.h"
 
@@ -413,8 +414,8 @@ TEST_SUITE("pseudonym/xml_scanner") {
     TEST_CASE("bindings in scope: innermost wins, undeclared left out, default first, then sorted") {
         struct Keeper final : test::EventRecorder {
             Status start(const XmlStart& tag) override {
-                if (tag.name.local == "x") found = scanner->bindings_in_scope();
-                if (tag.name.local == "x") resolved = scanner->resolve("p");
+                if (tag.name.local == "x") found = scanner->bindings().in_force();
+                if (tag.name.local == "x") resolved = scanner->bindings().resolve("p");
                 return ok();
             }
             XmlScanner* scanner = nullptr;

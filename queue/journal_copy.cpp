@@ -14,6 +14,16 @@ constexpr const char* kNotThisJournal =
     "do not start with this journal: what was delivered since would be delivered again. `tpfctl journal rebuild` makes "
     "one of both; docs/recovery.md";
 
+/// `path`, or with a number where that is taken: nothing that was set aside is replaced.
+Result<Path> free_name(FileSystem& fs, const Path& path) {
+    for (unsigned n = 1;; ++n) {
+        Path name = n == 1 ? path : Path(path.string() + "-" + std::to_string(n));
+        const auto there = fs.info(name);
+        if (!there && there.error().code() == Code::not_found) return name;
+        if (!there) return fail(there.error());
+    }
+}
+
 Error ahead(std::uint64_t database, std::uint64_t copy, const Path& folder) {
     const std::string has =
         database == 0 ? "the journal is empty or gone" : "the journal ends at audit entry " + std::to_string(database);
@@ -86,7 +96,12 @@ Status JournalCopy::compare(sqlite::Database& db, const CopyEnd& end) const {
 Status JournalCopy::continue_after(const CopyEnd& end) {
     for (const CopyEnd::Unusable& one : end.without) {
         const Path file = settings_.folder / one.segment;
-        TPF_TRY(one.has_lines ? fs_->replace(file, Path(file.string() + ".damaged")) : fs_->remove_file(file));
+        if (!one.has_lines) {
+            TPF_TRY(fs_->remove_file(file));
+            continue;
+        }
+        TPF_TRY(const Path aside, free_name(*fs_, file.string() + ".damaged"));
+        TPF_TRY(fs_->rename(file, aside));
     }
     if (end.cut != 0 || !end.without.empty()) {
         log::warning("the journal's copy did not end well; it is made whole from the journal",
@@ -122,6 +137,12 @@ Status JournalCopy::connect(sqlite::Database& db) {
     }
     TPF_TRY(written_, audit_->head(db, end.value().seq));
     noted_ = written_;
+    TPF_TRY(const std::uint64_t last, audit_->size(db));
+    if (written_.size == 0 && last > 0) {
+        // Until it is there again, an older journal that was put back would not be noticed.
+        log::warning("the journal's copy is empty though the journal is not; it is made anew: was it removed?",
+                     {{"path", settings_.folder.string()}, {"entries", last}});
+    }
     connected_ = true;
     set_state(CopyState::Kind::catching);
     return ok();

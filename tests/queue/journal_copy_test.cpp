@@ -1,5 +1,7 @@
 #include "queue/journal_copy.h"
 
+#include <algorithm>
+
 #include "tests/queue/copy_fixture.h"
 
 namespace tpf::queue::test {
@@ -16,6 +18,10 @@ std::string joined(const std::vector<std::string>& lines) {
     std::string all;
     for (const std::string& line : lines) all += line + "\n";
     return all;
+}
+
+std::size_t count_lines(const std::string& text) {
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
 }
 
 }  // namespace
@@ -101,6 +107,25 @@ TEST_SUITE("queue/journal_copy") {
         open();
         close();
         check_copy_is_whole();
+    }
+
+    TEST_CASE_FIXTURE(CopyFixture, "a segment with whole lines behind a damaged first one is set aside, each time") {
+        segment_bytes = 6000;
+        open();
+        do {
+            delivered();
+        } while (segments().size() < 2 || count_lines(content(segments().back())) < 3);
+        close();
+        const std::string name = segments().back().string();
+        for (const char* aside : {".damaged", ".damaged-2", ".damaged-3"}) {
+            flip_bit(name, 10);
+            const std::string before = content(name);
+            open();
+            close();
+            CHECK(content(name + aside) == before);
+            REQUIRE(segments().back().string() == name);
+            check_copy_is_whole();
+        }
     }
 
     TEST_CASE_FIXTURE(CopyFixture, "a segment that was full, but not synced, when the process was killed") {

@@ -207,6 +207,20 @@ class Journal(Case):
         self.assertEqual(inst.ask("status")["journal"]["copy"]["state"], "current")
         self.check(True)
 
+    def test_a_copy_that_was_emptied_is_made_anew_and_told_of(self):
+        inst = self.inst
+        log = inst.folder / "tpfd.log"
+        inst.start_core()
+        inst.wait_state(inst.submit(self.good().build()), "committed")
+        inst.core.stop()
+        self.assertNotIn("copy is empty", log.read_text())
+        for segment in self.copy.iterdir():
+            segment.unlink()
+        inst.start_core()
+        self.assertIn("copy is empty", log.read_text())
+        self.assertEqual(inst.ask("status")["journal"]["copy"]["state"], "current")
+        self.check(True)
+
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_root_rebuilds_for_the_core_s_user(self):
         inst = self.inst = self.installation(core_user="nobody")

@@ -47,6 +47,8 @@ enum class NumberKind { fodselsnummer, d_nummer, fh_nummer, duf_nummer, h_nummer
 enum class ControlRule { old, relaxed_2032 };
 /// What a missing or wrong number does: <p:Pseudonym feil="…"/>, or the whole message to quarantine.
 enum class OnInvalid { mark, quarantine };
+/// Whether the core starts where its memory cannot be kept out of swap.
+enum class MemoryLock { require, attempt };
 
 [[nodiscard]] std::string_view to_string(SourceKind kind) noexcept;
 [[nodiscard]] std::string_view to_string(NumberKind kind) noexcept;   ///< "d-nummer"
@@ -126,6 +128,10 @@ struct Fixed {
         unsigned threads = 0;  ///< 0: one per core
         friend bool operator==(const Workers&, const Workers&) = default;
     };
+    struct Memory {
+        MemoryLock lock = MemoryLock::require;
+        friend bool operator==(const Memory&, const Memory&) = default;
+    };
     struct Forward {
         unsigned connections = 0;  ///< at once, over all registers
         friend bool operator==(const Forward&, const Forward&) = default;
@@ -134,6 +140,7 @@ struct Fixed {
     Paths paths;
     Control control;
     Workers workers;
+    Memory memory;
     Forward forward;
     std::map<std::string, Source> sources;  ///< by NAME, [a-z0-9-]{1,32}
     friend bool operator==(const Fixed&, const Fixed&) = default;

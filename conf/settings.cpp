@@ -162,6 +162,18 @@ void add_log_and_workers(std::vector<Setting<Config>>& table) {
         WholeNumber{1, 3600}, AT(reloadable.workers.poll_seconds)));
 }
 
+void add_memory(std::vector<Setting<Config>>& table) {
+    table.push_back(setting<Config>(
+        {.section = "memory",
+         .key = "lock",
+         .by_default = "require",
+         .what =
+             "The core keeps all of its memory out of swap, since keys and identity numbers lie in it. `require`: it "
+             "does not start where it may not (the limit on locked memory must be `infinity`, as the unit sets it). "
+             "`try`: it starts, with a warning; for machines without swap, and for trying things out."},
+        Choice<MemoryLock>{memory_lock_words()}, AT(fixed.memory.lock)));
+}
+
 void add_message_limits(std::vector<Setting<Config>>& table) {
     const auto add = [&](std::string_view key, const nlohmann::json& by_default, std::string_view unit,
                          std::string_view what, auto type, auto at) {
@@ -414,6 +426,7 @@ const std::vector<Section>& sections() {
         {"control", "The core's unix socket, for operators.", false},
         {"log", "The operator's log (standard error, or systemd's journal).", false},
         {"workers", "How the core works off messages.", false},
+        {"memory", "What the core's memory may be kept in.", false},
         {"source",
          "One section per way in. NAME is 1 to 32 of a-z, 0-9 and `-`; `operator` is taken: it is `tpfctl submit`.",
          true},
@@ -437,6 +450,7 @@ const std::vector<Setting<Config>>& config_settings() {
         add_paths(out);
         add_control(out);
         add_log_and_workers(out);
+        add_memory(out);
         add_message_limits(out);
         add_quotas(out);
         add_disk_and_retention(out);

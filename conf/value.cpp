@@ -239,6 +239,10 @@ const Words<Installation>& installation_words() {
     static const Words<Installation> words = {{"production", Installation::production}, {"test", Installation::test}};
     return words;
 }
+const Words<MemoryLock>& memory_lock_words() {
+    static const Words<MemoryLock> words = {{"require", MemoryLock::require}, {"try", MemoryLock::attempt}};
+    return words;
+}
 const Words<log::Level>& level_words() {
     static const Words<log::Level> words = {{"debug", log::Level::debug},
                                             {"info", log::Level::info},

@@ -170,6 +170,7 @@ struct Choices {
 [[nodiscard]] const Words<OnInvalid>& on_invalid_words();
 [[nodiscard]] const Words<Installation>& installation_words();
 [[nodiscard]] const Words<log::Level>& level_words();
+[[nodiscard]] const Words<MemoryLock>& memory_lock_words();
 
 /// The nearest of `known` to `text` by edit distance (insert, delete, replace, swap of neighbours), when it is near
 /// enough to be meant: at most a third of the letters differ, and at most 3.

@@ -66,6 +66,7 @@ class Loading {
                 LoadedKey& one = loaded_[private_[i].at];
                 one.opened = take_private(*one.key, private_[i].pem, folder_.passphrase());
             }
+            wipe_stack();
         };
         std::vector<std::jthread> others;
         const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());

@@ -3,9 +3,16 @@
 #include <botan/mem_ops.h>
 #include <botan/secmem.h>
 
+#include <array>
+
 #include "crypto/random.h"
 
 namespace tpf::crypto {
+namespace {
+
+constexpr std::size_t kStackWiped = 64 * 1024;
+
+}  // namespace
 
 struct SecretBytes::Store {
     Botan::secure_vector<std::uint8_t> bytes;
@@ -48,6 +55,12 @@ std::span<std::uint8_t> SecretBytes::writable(SecretToken) noexcept {
 
 void wipe(std::span<std::uint8_t> bytes) noexcept {
     Botan::secure_scrub_memory(bytes.data(), bytes.size());
+}
+
+// Never inlined: its room lies below the caller's frame, where the calls before it had theirs.
+[[gnu::noinline]] void wipe_stack() noexcept {
+    std::array<std::uint8_t, kStackWiped> room;
+    wipe(room);
 }
 
 }  // namespace tpf::crypto

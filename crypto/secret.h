@@ -50,5 +50,8 @@ std::ostream& operator<<(std::ostream&, const SecretBytes&) = delete;
 
 /// Overwrites in a way that the compiler keeps.
 void wipe(std::span<std::uint8_t> bytes) noexcept;
+/// Overwrites 64 kB of this thread's stack below the caller: what calls that have returned left there. For the end of a
+/// piece of work that handled secrets.
+void wipe_stack() noexcept;
 
 }  // namespace tpf::crypto

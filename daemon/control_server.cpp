@@ -114,6 +114,7 @@ void ControlServer::serve(int fd) {
     Json framed = {{"installation", conf::to_string(core_.config.fixed.installation.kind)},
                    {"name", core_.config.fixed.installation.name}};
     framed.update(json);
+    crypto::wipe_stack();
     static_cast<void>(stream.write_line(framed).has_value());
     ::shutdown(fd, SHUT_RDWR);
 }

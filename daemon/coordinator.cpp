@@ -340,6 +340,7 @@ void Coordinator::hand_out(WorkerPool::Size size, WorkerPool::Job job) {
     pool_.submit(size, [this, job = std::move(job)] {
         const Lifecycle::Work work(core_.lifecycle);
         job();
+        crypto::wipe_stack();
     });
 }
 

@@ -111,6 +111,7 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     log_recovery(recovered);
     TPF_TRY(auto passphrase, read_passphrase(options.passphrase_fd));
     TPF_TRY(auto keys, crypto::KeyRing::open(fs, config.fixed.paths.keyring, std::move(passphrase)));
+    crypto::wipe_stack();
     TPF_TRY(keys->announce_restore([&](const auto& restored) { return record_restore(*journal, restored); }));
 
     Core core{fs, clock, config, *spool, *journal, *keys, lifecycle, locks};
@@ -143,6 +144,10 @@ int run(int argc, char** argv) {
         return 0;
     }
     harden_process();
+    if (const Status locked = lock_memory(config->fixed.memory.lock); !locked) {
+        print_error(locked.error());
+        return kExitConfig;
+    }
     const auto signals = catch_signals();
     if (!signals) {
         print_error(signals.error());

@@ -1,10 +1,13 @@
 #include "daemon/process.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <systemd/sd-daemon.h>
 
 #include <cerrno>
@@ -36,7 +39,34 @@ Result<crypto::SecretBytes> read_secret(int fd) {
     return crypto::SecretBytes::copy_of(room.first(size));
 }
 
+bool may_lock_anything() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0) {
+        if (limit.rlim_max == RLIM_INFINITY) {
+            limit.rlim_cur = RLIM_INFINITY;
+            ::setrlimit(RLIMIT_MEMLOCK, &limit);
+        }
+        if (limit.rlim_cur == RLIM_INFINITY) return true;
+    }
+    __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3]{};
+    return ::syscall(SYS_capget, &head, data) == 0 && (data[0].effective & CAP_TO_MASK(CAP_IPC_LOCK)) != 0;
+}
+
 }  // namespace
+
+Status lock_memory(conf::MemoryLock wanted) {
+    // As it is touched: the stacks of all threads together are some hundred megabytes that nobody uses.
+    if (may_lock_anything() && ::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0) return ok();
+    constexpr const char* kTrouble = "memory cannot be locked: keys and identity numbers could get into swap";
+    if (wanted == conf::MemoryLock::require) {
+        return fail(Code::config, kTrouble,
+                    "LimitMEMLOCK=infinity in the unit, `ulimit -l unlimited` (as root) in a shell; or lock = \"try\" "
+                    "in [memory]");
+    }
+    log::warning(kTrouble, {{"hint", "LimitMEMLOCK=infinity in the unit"}});
+    return ok();
+}
 
 void harden_process() {
     // LimitCORE=0 alone leaves the process dumpable (platform, "Fault testing").

@@ -16,6 +16,10 @@ inline constexpr int kExitLater = 75;
 
 /// No core dump, no ptrace by the same user, umask 027.
 void harden_process();
+/// Locks all memory of this process, present and future, as it is touched. The limit on locked memory must be infinite
+/// (or the process have CAP_IPC_LOCK): under a finite one a later allocation would fail. Code::config, with what mends
+/// it; under MemoryLock::attempt a warning instead.
+[[nodiscard]] Status lock_memory(conf::MemoryLock wanted);
 /// Blocks SIGTERM and SIGINT for all threads to come and returns a descriptor to read them from; ignores SIGPIPE.
 [[nodiscard]] Result<UniqueFd> catch_signals();
 /// Loads the configuration; problems go to standard error, one line each, and nothing is returned.

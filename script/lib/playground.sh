@@ -43,6 +43,8 @@ keyring = "$play/keyring"
 socket = "$play/core.sock"
 [control]
 operators_group = ""
+[memory]
+lock = "try"
 [disk]
 reserve_bytes = "64 MiB"
 [forward]

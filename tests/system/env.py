@@ -182,6 +182,8 @@ class Installation:
                  f'spool = "{self.spool}"', f'journal = "{self.folder}/journal/journal.db"',
                  f'keyring = "{self.folder}/keyring"', f'socket = "{self.folder}/core.sock"',
                  "[control]", f'operators_group = "{self.operators_group}"', "[log]", f'level = "{self.log_level}"',
+                 # Root may lock its memory, others seldom; what it does then: test_memory.py.
+                 *(["[memory]", 'lock = "try"'] if self.core_user else []),
                  "[disk]", f'reserve_bytes = "{self.reserve}"',
                  "[forward]", "backoff_first_seconds = 1", "backoff_max_seconds = 2", "poll_seconds = 1", self.forward_settings]
         if self.limits:

@@ -23,6 +23,10 @@ Error sqlite_error(sqlite3* db, int code, std::string_view what) {
     }
 }
 
+// What a statement needs beside the database (undo of one that fails half-way, sorting) else goes to a file in /tmp:
+// rows on another disk, and one more that can be full.
+constexpr const char* kTemporaryInMemory = "PRAGMA temp_store=MEMORY";
+
 }  // namespace
 
 Statement::~Statement() {
@@ -109,6 +113,7 @@ Result<Database> Database::open(const std::filesystem::path& path) {
     if (code != SQLITE_OK) return fail(sqlite_error(state->db, code, "open " + path.string()));
     sqlite3_extended_result_codes(state->db, 1);
     Database db(std::move(state));
+    TPF_TRY(db.execute(kTemporaryInMemory));
     // Exclusive locking keeps the WAL index in memory: no second connection can exist, not even by mistake.
     TPF_TRY(
         db.execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
@@ -130,6 +135,7 @@ Result<Database> Database::inspect(const std::filesystem::path& path) {
     sqlite3_extended_result_codes(state->db, 1);
     sqlite3_db_config(state->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     Database db(std::move(state));
+    TPF_TRY(db.execute(kTemporaryInMemory));
     TPF_TRY(db.execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA query_only=ON; PRAGMA trusted_schema=OFF;"));
     return db;
 }

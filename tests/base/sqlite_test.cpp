@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "base/fs.h"
@@ -56,6 +57,29 @@ TEST_SUITE("base/sqlite") {
         REQUIRE(count.step().value());
         CHECK(count.number(0) == 1);
         CHECK(count.number(1) == 1);
+    }
+
+    TEST_CASE("what a statement needs beside the database stays in memory") {
+        const test::TempFolder folder;
+        const auto sorts_in_memory = [](Database& db) {
+            auto sorted = db.prepare("SELECT x FROM t ORDER BY x").value();
+            REQUIRE(sorted.step().value());
+            for (const auto& open : std::filesystem::directory_iterator("/proc/self/fd")) {
+                std::error_code gone;
+                const auto file = std::filesystem::read_symlink(open.path(), gone).string();
+                if (file.find("etilqs") != std::string::npos) return false;
+            }
+            return true;
+        };
+        {
+            auto db = Database::open(folder / "a.sqlite").value();
+            REQUIRE(db.execute("CREATE TABLE t(x TEXT); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n "
+                               "WHERE i<30000) INSERT INTO t SELECT hex(randomblob(300)) FROM n")
+                        .has_value());
+            CHECK(sorts_in_memory(db));
+        }
+        auto inspected = Database::inspect(folder / "a.sqlite").value();
+        CHECK(sorts_in_memory(inspected));
     }
 
     TEST_CASE("one connection only, and nobody else may read the file") {

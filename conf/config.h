@@ -141,6 +141,7 @@ struct Fixed {
     Control control;
     Workers workers;
     Memory memory;
+    std::string pkcs11_uri;  ///< base/pkcs11_uri.h reads it; empty: no token
     Forward forward;
     std::map<std::string, Source> sources;  ///< by NAME, [a-z0-9-]{1,32}
     friend bool operator==(const Fixed&, const Fixed&) = default;

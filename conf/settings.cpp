@@ -174,6 +174,17 @@ void add_memory(std::vector<Setting<Config>>& table) {
         Choice<MemoryLock>{memory_lock_words()}, AT(fixed.memory.lock)));
 }
 
+void add_pkcs11(std::vector<Setting<Config>>& table) {
+    table.push_back(setting<Config>(
+        {.section = "pkcs11",
+         .key = "uri",
+         .by_default = "",
+         .what =
+             "Which module and which token (RFC 7512), for keys that were made with `--place token` or `wrapped`. The "
+             "PIN never stands here: it comes from the credential `pkcs11-pin`. Empty: no token."},
+        Text{"pkcs11:token=NAME?module-path=/PATH/MODULE.so, or empty", is_pkcs11_uri_or_empty}, AT(fixed.pkcs11_uri)));
+}
+
 void add_message_limits(std::vector<Setting<Config>>& table) {
     const auto add = [&](std::string_view key, const nlohmann::json& by_default, std::string_view unit,
                          std::string_view what, auto type, auto at) {
@@ -426,6 +437,7 @@ const std::vector<Section>& sections() {
         {"control", "The core's unix socket, for operators.", false},
         {"log", "The operator's log (standard error, or systemd's journal).", false},
         {"workers", "How the core works off messages.", false},
+        {"pkcs11", "A token (hardware security module) that has keys.", false},
         {"memory", "What the core's memory may be kept in.", false},
         {"source",
          "One section per way in. NAME is 1 to 32 of a-z, 0-9 and `-`; `operator` is taken: it is `tpfctl submit`.",
@@ -451,6 +463,7 @@ const std::vector<Setting<Config>>& config_settings() {
         add_control(out);
         add_log_and_workers(out);
         add_memory(out);
+        add_pkcs11(out);
         add_message_limits(out);
         add_quotas(out);
         add_disk_and_retention(out);

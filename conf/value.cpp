@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/pkcs11_uri.h"
+
 namespace tpf::conf {
 namespace {
 
@@ -128,6 +130,9 @@ bool is_source_name(std::string_view text) {
 }
 bool is_group_or_empty(std::string_view text) {
     return text.empty() || (is_user(text) && !is_digit(text[0]));
+}
+bool is_pkcs11_uri_or_empty(std::string_view text) {
+    return text.empty() || Pkcs11Uri::parse(text).has_value();
 }
 bool is_user(std::string_view text) {
     if (all_of(text, 9, is_digit)) return true;

@@ -59,7 +59,8 @@ struct Text {
 [[nodiscard]] bool is_installation_name(std::string_view text);  ///< [a-z0-9.-]{1,64}
 [[nodiscard]] bool is_source_name(std::string_view text);        ///< [a-z0-9-]{1,32}, not "operator"
 [[nodiscard]] bool is_group_or_empty(std::string_view text);
-[[nodiscard]] bool is_user(std::string_view text);  ///< a POSIX user name, or a uid in decimal
+[[nodiscard]] bool is_pkcs11_uri_or_empty(std::string_view text);  ///< base/pkcs11_uri.h
+[[nodiscard]] bool is_user(std::string_view text);                 ///< a POSIX user name, or a uid in decimal
 
 /// Absolute, without "." and ".." parts, doubled or final slashes and control characters.
 struct AbsolutePath {

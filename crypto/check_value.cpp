@@ -26,10 +26,14 @@ std::string check_value(const VerifyKey& key) {
 
 std::string check_value(const SecretBytes& key) {
     HmacSha256 mac(key);
-    mac.update("tpf-check-v1");
+    mac.update(kCheckText);
     std::array<std::uint8_t, 32> out{};
     mac.finish(out);
-    return hex(ByteView(out).first(kBytes));
+    return check_value_of(out);
+}
+
+std::string check_value_of(std::span<const std::uint8_t, 32> mac) {
+    return hex(ByteView(mac).first(kBytes));
 }
 
 }  // namespace tpf::crypto

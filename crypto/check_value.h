@@ -18,5 +18,8 @@ namespace tpf::crypto {
 /// Of a secret key: the first 8 bytes of HMAC-SHA-256(key, "tpf-check-v1"). A pseudonym is a MAC over another text, so
 /// this tests no guess of an identity number, and 8 bytes of a MAC do not lead to a key of 32.
 [[nodiscard]] std::string check_value(const SecretBytes& key);
+inline constexpr std::string_view kCheckText = "tpf-check-v1";
+/// The same of a key that lies elsewhere: from its MAC over kCheckText.
+[[nodiscard]] std::string check_value_of(std::span<const std::uint8_t, 32> mac);
 
 }  // namespace tpf::crypto

@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t kMaxRing = std::size_t{4} << 20;
 constexpr std::string_view kRingName = "keyring.json";
 constexpr std::string_view kSecretHead = "tpf-pseudonym-key-1 ";
+constexpr std::string_view kWrappedHead = "tpf-wrapped-key-1 ";
 constexpr std::size_t kSecretSize = 32;
 constexpr mode_t kFileMode = 0600;
 constexpr mode_t kFolderMode = 0700;
@@ -24,7 +25,10 @@ constexpr mode_t kOthers = 0077;
 
 std::string file_name(const KeyFacts& facts) {
     // The check value is part of the name, so that a new key never falls on the file of another one.
-    return facts.id.str() + "." + facts.check_value + (facts.kind == KeyKind::pseudonym ? ".key" : ".pem");
+    const char* const ending = facts.place == KeyPlace::wrapped   ? ".wrapped"
+                               : facts.kind == KeyKind::pseudonym ? ".key"
+                                                                  : ".pem";
+    return facts.id.str() + "." + facts.check_value + ending;
 }
 
 /// The key that one pseudonym key is sealed under; what the ring says of it is bound in, so that files cannot be
@@ -132,16 +136,26 @@ Status KeyFolder::derive_master(const RingKdf& kdf) {
     return ok();
 }
 
-Result<SecretBytes> KeyFolder::read_secret(const KeyFacts& facts, const RingKdf& kdf) {
-    TPF_TRY(derive_master(kdf));
+Result<Bytes> KeyFolder::read_octets(const KeyFacts& facts, std::string_view head) {
     TPF_TRY(const auto text, read_pem(facts));
     std::string_view rest = text;
-    if (!rest.starts_with(kSecretHead) || !rest.ends_with('\n')) return not_the_key(path_of(facts));
-    rest.remove_prefix(kSecretHead.size());
+    if (!rest.starts_with(head) || !rest.ends_with('\n')) return not_the_key(path_of(facts));
+    rest.remove_prefix(head.size());
     rest.remove_suffix(1);
-    const auto octets = from_base64(rest);
+    auto octets = from_base64(rest);
     if (!octets) return not_the_key(path_of(facts));
-    auto key = open(sealing_key(master_, facts), octets.value());
+    return octets;
+}
+
+Status KeyFolder::write_octets(const KeyFacts& facts, std::string_view head, ByteView octets) {
+    TPF_TRY(make_folder());
+    return write_atomically(fs_, path_of(facts), std::string(head) + base64(octets) + "\n", kFileMode);
+}
+
+Result<SecretBytes> KeyFolder::read_secret(const KeyFacts& facts, const RingKdf& kdf) {
+    TPF_TRY(derive_master(kdf));
+    TPF_TRY(const Bytes octets, read_octets(facts, kSecretHead));
+    auto key = open(sealing_key(master_, facts), octets);
     if (!key || key.value().size() != kSecretSize) return not_the_key(path_of(facts));
     return key;
 }
@@ -149,8 +163,14 @@ Result<SecretBytes> KeyFolder::read_secret(const KeyFacts& facts, const RingKdf&
 Status KeyFolder::write_secret(const KeyFacts& facts, const RingKdf& kdf, const SecretBytes& key) {
     TPF_TRY(derive_master(kdf));
     TPF_TRY(const auto octets, seal(sealing_key(master_, facts), key.bytes(SecretToken::access())));
-    TPF_TRY(make_folder());
-    return write_atomically(fs_, path_of(facts), std::string(kSecretHead) + base64(octets) + "\n", kFileMode);
+    return write_octets(facts, kSecretHead, octets);
+}
+
+Result<Bytes> KeyFolder::read_wrapped(const KeyFacts& facts) {
+    return read_octets(facts, kWrappedHead);
+}
+Status KeyFolder::write_wrapped(const KeyFacts& facts, ByteView octets) {
+    return write_octets(facts, kWrappedHead, octets);
 }
 
 Status KeyFolder::need_passphrase() const {

@@ -32,6 +32,10 @@ class KeyFolder {
     [[nodiscard]] Result<SecretBytes> read_secret(const KeyFacts& facts, const RingKdf& kdf);
     [[nodiscard]] Status write_secret(const KeyFacts& facts, const RingKdf& kdf, const SecretBytes& key);
 
+    /// A pseudonym key that a token wraps. Code::wrong_key: the file is missing or of another form.
+    [[nodiscard]] Result<Bytes> read_wrapped(const KeyFacts& facts);
+    [[nodiscard]] Status write_wrapped(const KeyFacts& facts, ByteView octets);
+
     /// Code::config, with what to do, when the ring was opened without a passphrase.
     [[nodiscard]] Status need_passphrase() const;
     [[nodiscard]] const SecretBytes& passphrase() const noexcept { return passphrase_; }
@@ -43,6 +47,8 @@ class KeyFolder {
 
   private:
     [[nodiscard]] Result<std::string> read_private(const Path& path);
+    [[nodiscard]] Result<Bytes> read_octets(const KeyFacts& facts, std::string_view head);
+    [[nodiscard]] Status write_octets(const KeyFacts& facts, std::string_view head, ByteView octets);
     [[nodiscard]] Status check_access(const Path& path, const FileInfo& info, const char* mode) const;
     [[nodiscard]] Status make_folder();
     [[nodiscard]] Status derive_master(const RingKdf& kdf);

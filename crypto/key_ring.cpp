@@ -38,6 +38,7 @@ KeyFacts new_facts(const KeyRing::GenerateRequest& request, std::size_t bits, st
     KeyFacts facts{request.id,          request.kind, request.state,    request.reg, request.version, {}, {},
                    KeyPolicy::modern(), bits,         std::move(check), now};
     facts.history = first_change(request.state, request.actor, now);
+    facts.place = request.place;
     if (has_validity(request.kind)) {
         facts.valid_from = request.valid_from;
         facts.valid_to = request.valid_to;
@@ -49,6 +50,8 @@ KeyFacts new_facts(const KeyRing::GenerateRequest& request, std::size_t bits, st
 Status check_request(const KeyRing::GenerateRequest& request, const Keys& keys) {
     if (!has_secret(request.kind)) return usage("a key of this kind is imported, not generated");
     TPF_TRY(check_first_state(request.state));
+    if (!may_lie(request.kind, request.place))
+        return usage("a key of this kind does not lie there: message keys in file or token, pseudonym keys anywhere");
     if (request.kind == KeyKind::message) {
         TPF_TRY(check_rsa(request.bits, request.policy));
         TPF_TRY(check_dates(request.valid_from, request.valid_to));
@@ -69,6 +72,32 @@ Status check_request(const KeyRing::GenerateRequest& request, const Keys& keys) 
     return ok();
 }
 
+Result<KeyPointer> make_in_token(const KeyRing::GenerateRequest& request, UtcTime now, const TokenPointer& token) {
+    const std::string label = request.id.str();
+    if (request.kind == KeyKind::message) {
+        TPF_TRY(auto rsa, token->generate_rsa(label, request.bits));
+        Key key{new_facts(request, rsa.bits(), check_value(rsa), now)};
+        key.facts.public_pem = rsa.pem();
+        key.unwrapper = std::make_shared<const TokenUnwrapper>(token, label, rsa);
+        key.rsa = std::move(rsa);
+        return std::make_shared<const Key>(std::move(key));
+    }
+    TPF_TRY(token->generate_hmac(label));
+    TPF_TRY(const std::string check, token->hmac_check_value(label));
+    return std::make_shared<const Key>(Key{new_facts(request, 256, check, now)});
+}
+
+Result<KeyPointer> make_wrapped(const KeyRing::GenerateRequest& request, UtcTime now, KeyFolder& folder,
+                                const TokenPointer& token) {
+    const auto made = SecretBytes::random(32);
+    Key key{new_facts(request, 256, check_value(made), now)};
+    TPF_TRY(auto octets, WrappedSecret::wrap(*token, made));
+    TPF_TRY(folder.write_wrapped(key.facts, octets));
+    key.wrapped = std::make_shared<const WrappedSecret>(token, std::move(octets), key.facts.check_value);
+    TPF_TRY(key.wrapped->open());
+    return std::make_shared<const Key>(std::move(key));
+}
+
 Result<KeyPointer> make_message_key(const KeyRing::GenerateRequest& request, UtcTime now, KeyFolder& folder) {
     auto made = RsaPrivateKey::generate(request.bits);
     auto rsa = made.public_key();
@@ -76,7 +105,8 @@ Result<KeyPointer> make_message_key(const KeyRing::GenerateRequest& request, Utc
     key.facts.public_pem = rsa.pem();
     TPF_TRY(folder.write_pem(key.facts, made.pem(folder.passphrase())));
     key.rsa = std::move(rsa);
-    key.unwrapper = std::make_shared<const RsaPrivateKey>(std::move(made));
+    key.private_key = std::make_shared<const RsaPrivateKey>(std::move(made));
+    key.unwrapper = key.private_key;
     return std::make_shared<const Key>(std::move(key));
 }
 
@@ -122,18 +152,19 @@ PublishedKey published(const Key& key) {
 KeyRing::KeyRing(std::unique_ptr<State> state) : state_(std::move(state)) {}
 KeyRing::~KeyRing() = default;
 
-Result<std::unique_ptr<KeyRing>> KeyRing::open(FileSystem& fs, const Path& folder, SecretBytes passphrase,
-                                               uid_t owner) {
-    auto state = std::make_unique<State>(fs, folder, std::move(passphrase), owner);
+Result<std::unique_ptr<KeyRing>> KeyRing::open(FileSystem& fs, const Path& folder, SecretBytes passphrase, uid_t owner,
+                                               std::shared_ptr<const Pkcs11Token> token) {
+    auto state = std::make_unique<State>(fs, folder, std::move(passphrase), owner, std::move(token));
     TPF_TRY(const auto record, state->folder.read_record());
     state->kdf = record.kdf;
     state->restored = record.restored;
     for (const std::string& name : state->folder.strangers(record))
         log::warning("a file in the key folder that no key of the ring names", {{"path", (folder / name).string()}});
-    TPF_TRY(auto keys, load_all_keys(state->folder, record));
+    TPF_TRY(auto keys, load_all_keys(state->folder, record, state->token));
     for (const KeyFacts& facts : record.keys) {
         if (facts.state != KeyState::destroyed || !has_secret(facts.kind)) continue;
-        TPF_TRY(state->folder.remove_secret(facts));
+        const Status removed = state->remove_secret(facts);
+        if (!removed && facts.place != KeyPlace::token) return fail(removed.error());
     }
     state->show(std::move(keys));
     return std::unique_ptr<KeyRing>(new KeyRing(std::move(state)));
@@ -155,12 +186,16 @@ Result<KeyFacts> KeyRing::generate(const GenerateRequest& request, UtcTime now) 
     TPF_TRY(state_->folder.need_passphrase());
     TPF_TRY(state_->check_new(request.id));
     TPF_TRY(check_request(request, *state_->keys()));
+    if (request.place != KeyPlace::file && !state_->token)
+        return fail(Code::usage, "there is no token", "`uri` in [pkcs11] of the configuration names one");
     try {
         if (request.kind == KeyKind::pseudonym && !state_->kdf) state_->kdf = RingKdf::fresh();
-        TPF_TRY(auto key, request.kind == KeyKind::message ? make_message_key(request, now, state_->folder)
-                          : request.kind == KeyKind::signing
-                              ? make_signing_key(request, now, state_->folder)
-                              : make_pseudonym_key(request, now, state_->folder, *state_->kdf));
+        TPF_TRY(auto key,
+                request.place == KeyPlace::token     ? make_in_token(request, now, state_->token)
+                : request.place == KeyPlace::wrapped ? make_wrapped(request, now, state_->folder, state_->token)
+                : request.kind == KeyKind::message   ? make_message_key(request, now, state_->folder)
+                : request.kind == KeyKind::signing   ? make_signing_key(request, now, state_->folder)
+                                                     : make_pseudonym_key(request, now, state_->folder, *state_->kdf));
         KeyFacts facts = key->facts;
         TPF_TRY(state_->add(std::move(key)));
         return facts;
@@ -205,6 +240,11 @@ Result<KeyRing::MessageKey> KeyRing::message_key(const KeyId& id) const {
         const KeyFacts& facts = key->facts;
         if (facts.kind != KeyKind::message || facts.id != id || facts.state == KeyState::prepared) continue;
         if (!key->usable()) return fail(Code::key_expired, "the key is " + std::string(to_string(facts.state)));
+        if (is_suspended(facts)) {
+            return fail(Code::no_key, "the legacy key " + id.str() + " is suspended: too many messages did not open",
+                        "look at what came and from whom; then `tpfctl keys resume`");
+        }
+        if (!key->unwrapper) return fail(Code::no_key, "the key lies in a token, and there is none");
         return MessageKey{key->unwrapper, facts.policy, key->rsa->modulus_bytes()};
     }
     return fail(Code::unknown_key);
@@ -216,13 +256,17 @@ bool KeyRing::has_message_key() const {
                        [](const KeyPointer& key) { return key->facts.kind == KeyKind::message && key->usable(); });
 }
 
-Result<HmacSha256> KeyRing::pseudonym_mac(const RegisterName& reg, unsigned version) const {
+Result<PseudonymMac> KeyRing::pseudonym_mac(const RegisterName& reg, unsigned version) const {
     const auto keys = state_->keys();
     for (const KeyPointer& key : *keys) {
         const KeyFacts& facts = key->facts;
-        if (facts.kind == KeyKind::pseudonym && facts.reg == reg && facts.version == version && key->usable()) {
-            return HmacSha256(*key->secret);
-        }
+        if (facts.kind != KeyKind::pseudonym || facts.reg != reg || facts.version != version || !key->usable())
+            continue;
+        if (facts.place == KeyPlace::file) return PseudonymMac(HmacSha256(*key->secret));
+        if (!state_->token) return fail(Code::no_key, "the key lies in a token, and there is none");
+        if (facts.place == KeyPlace::token) return PseudonymMac(state_->token, facts.id.str(), facts.check_value);
+        TPF_TRY(const auto secret, key->wrapped->open());
+        return PseudonymMac(HmacSha256(*secret));
     }
     return fail(Code::no_key, "no pseudonym key of version " + std::to_string(version) + " for register " + reg.str());
 }

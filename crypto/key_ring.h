@@ -17,7 +17,7 @@
 #include "base/result.h"
 #include "base/types.h"
 #include "crypto/algorithms.h"
-#include "crypto/hmac.h"
+#include "crypto/pseudonym_mac.h"
 #include "crypto/rsa.h"
 #include "crypto/signature.h"
 
@@ -32,9 +32,14 @@ enum class KeyKind {
 };
 /// prepared: not used yet. active: published and used. accepting: still opens what arrives, no longer published.
 /// retired: refused, kept. destroyed: only its facts are left.
+/// Where a secret lies. file: sealed under the ring's passphrase. token: in the PKCS#11 token, which never gives it
+/// away (message, pseudonym). wrapped: in a file, sealed under a key of the token, and opened into memory (pseudonym).
+enum class KeyPlace { file, token, wrapped };
 enum class KeyState { prepared, active, accepting, retired, destroyed };
 [[nodiscard]] std::string_view to_string(KeyKind kind) noexcept;
 [[nodiscard]] std::string_view to_string(KeyState state) noexcept;
+[[nodiscard]] std::string_view to_string(KeyPlace place) noexcept;
+[[nodiscard]] Result<KeyPlace> parse_key_place(std::string_view text);
 [[nodiscard]] Result<KeyKind> parse_key_kind(std::string_view text);
 
 /// Who asked for a change, as the kernel says, and why.
@@ -80,7 +85,12 @@ struct KeyFacts {
     std::vector<KeyChange> history{};                 ///< oldest first
     std::optional<DestroyRequest> destroy_request{};  ///< may have run out
     std::string public_pem{};                         ///< all kinds but pseudonym
+    KeyPlace place = KeyPlace::file;
+    unsigned failures = 0;  ///< legacy message keys: messages that did not open since the last resume
 };
+/// So many messages that do not open suspend a legacy key: an oracle is asked no further (formats.md § 2).
+inline constexpr unsigned kMostFailures = 20;
+[[nodiscard]] bool is_suspended(const KeyFacts& facts) noexcept;
 /// When it came to its present state.
 [[nodiscard]] UtcTime in_state_since(const KeyFacts& facts);
 
@@ -93,9 +103,11 @@ class KeyRing {
     /// or files that others may read or write (the hint is the command that mends it), a keyring.json that is not
     /// understood, or an empty passphrase where the ring holds secrets. `fs` outlives the ring. One ring per folder at
     /// a time, but for a second one that only reads. `owner`: whose the files must be (or root's); this process's user
-    /// unless told. What a crash left of a destroyed key's file is removed.
+    /// unless told. What a crash left of a destroyed key's file is removed. `token`: for keys that lie there or are
+    /// wrapped by it; while it is away, and without it, they are Code::no_key to who wants to use them.
     [[nodiscard]] static Result<std::unique_ptr<KeyRing>> open(FileSystem& fs, const Path& folder,
-                                                               SecretBytes passphrase, uid_t owner = ::geteuid());
+                                                               SecretBytes passphrase, uid_t owner = ::geteuid(),
+                                                               std::shared_ptr<const Pkcs11Token> token = nullptr);
     ~KeyRing();
 
     [[nodiscard]] std::vector<KeyFacts> list() const;
@@ -111,6 +123,7 @@ class KeyRing {
         std::size_t bits = 3072;
         KeyState state = KeyState::active;  ///< or prepared
         KeyActor actor{};
+        KeyPlace place = KeyPlace::file;
     };
     /// Made, and in use at once unless only prepared. An id, or a pseudonym version, that exists, or a request that
     /// does not fit its kind: Code::usage. Without a passphrase: Code::config. RSA: seconds, during which readers go
@@ -137,6 +150,11 @@ class KeyRing {
     /// only kinds under which something arrives: message, register_, receipt) or retired (from any but destroyed). A
     /// request to destroy it is dropped. Code::not_found; Code::usage: no such change.
     [[nodiscard]] Result<KeyFacts> change(const KeyId& id, KeyState to, const KeyActor& actor, UtcTime now);
+    /// A message under the message key `id` did not open; on disk when it returns. Only legacy keys count them. True:
+    /// the key is suspended by this one.
+    [[nodiscard]] Result<bool> note_failure(const KeyId& id);
+    /// Counts from none again. Code::not_found; Code::usage: not a legacy message key, or no failure to forget.
+    [[nodiscard]] Result<KeyFacts> resume(const KeyId& id);
     /// What still needs a key (a text for operators, "a pseudonym list under it is kept"); empty: nothing does.
     using NeededFor = std::function<Result<std::string>(const KeyFacts&)>;
     /// The first of two operators; a later request takes the place of an earlier one. Only a prepared or retired key
@@ -179,7 +197,8 @@ class KeyRing {
     [[nodiscard]] Status announce_restore(const std::function<Status(const RingRestored&)>& record);
 
     /// A message key that may open what arrives: its unwrapper and policy. Code::unknown_key when there is none of that
-    /// id (of kind message), Code::key_expired when its state no longer accepts.
+    /// id (of kind message), Code::key_expired when its state no longer accepts, Code::no_key when it is suspended or
+    /// lies in a token that there is not.
     struct MessageKey {
         std::shared_ptr<const KeyUnwrapper> unwrapper;
         KeyPolicy policy;
@@ -189,7 +208,7 @@ class KeyRing {
     /// Whether any message key can be used at all; without one, messages wait.
     [[nodiscard]] bool has_message_key() const;
     /// Keyed and ready, one for the calling thread. Code::no_key when the ring has no usable key of that version.
-    [[nodiscard]] Result<HmacSha256> pseudonym_mac(const RegisterName& reg, unsigned version) const;
+    [[nodiscard]] Result<PseudonymMac> pseudonym_mac(const RegisterName& reg, unsigned version) const;
     /// The active one that became so last; Code::no_key without one.
     [[nodiscard]] Result<SigningKey> signing_key() const;
     /// A register's active and accepting keys: for checking the register layer.

@@ -1,6 +1,7 @@
 // All of a ring in one piece, and a ring from such a piece. The bundle: parts, each a length of 4 bytes (big-endian)
 // and so many bytes. The first is a keyring.json without "kdf"; then, in its order, the secret of each key that has
-// one: PKCS#8 in clear (PEM), or the 32 bytes of a pseudonym key.
+// one outside of a token: PKCS#8 in clear (PEM), the 32 bytes of a pseudonym key, or of a wrapped one what the token
+// opens.
 
 #include <algorithm>
 
@@ -13,12 +14,13 @@ constexpr std::size_t kLength = 4;
 constexpr auto kToken = &SecretToken::access;
 
 bool has_part(const KeyFacts& facts) {
-    return has_secret(facts.kind) && facts.state != KeyState::destroyed;
+    return has_secret(facts.kind) && facts.state != KeyState::destroyed && facts.place != KeyPlace::token;
 }
 
 SecretBytes in_clear(const Key& key) {
+    if (key.facts.place == KeyPlace::wrapped) return SecretBytes::copy_of(key.wrapped->octets());
     if (key.facts.kind == KeyKind::pseudonym) return key.secret->clone();
-    return key.facts.kind == KeyKind::message ? key.unwrapper->pem(SecretBytes()) : key.signing->pem(SecretBytes());
+    return key.facts.kind == KeyKind::message ? key.private_key->pem(SecretBytes()) : key.signing->pem(SecretBytes());
 }
 
 SecretBytes join(const std::vector<SecretBytes>& parts) {
@@ -73,6 +75,12 @@ Result<Bundle> open_bundle(const SecretBytes& bundle) {
         if (has_part(facts)) {
             if (next == parts.size()) return no_bundle();
             const ByteView part = parts[next++];
+            if (facts.place == KeyPlace::wrapped) {
+                key.wrapped =
+                    std::make_shared<const WrappedSecret>(nullptr, Bytes(part.begin(), part.end()), facts.check_value);
+                opened.keys.push_back(std::move(key));
+                continue;
+            }
             TPF_TRY(facts.kind == KeyKind::pseudonym ? take_secret(key, SecretBytes::copy_of(part))
                                                      : take_private(key, as_text(part), SecretBytes()));
         }
@@ -84,10 +92,11 @@ Result<Bundle> open_bundle(const SecretBytes& bundle) {
 
 Status write_key(KeyFolder& folder, const Key& key, const RingKdf& kdf) {
     if (!has_part(key.facts)) return ok();
+    if (key.facts.place == KeyPlace::wrapped) return folder.write_wrapped(key.facts, key.wrapped->octets());
     if (key.facts.kind == KeyKind::pseudonym) return folder.write_secret(key.facts, kdf, *key.secret);
     const SecretBytes& phrase = folder.passphrase();
-    return folder.write_pem(key.facts,
-                            key.facts.kind == KeyKind::message ? key.unwrapper->pem(phrase) : key.signing->pem(phrase));
+    return folder.write_pem(
+        key.facts, key.facts.kind == KeyKind::message ? key.private_key->pem(phrase) : key.signing->pem(phrase));
 }
 
 }  // namespace

@@ -27,6 +27,9 @@ constexpr std::array<std::pair<KeyState, std::string_view>, 5> kStates{{{KeyStat
                                                                         {KeyState::retired, "retired"},
                                                                         {KeyState::destroyed, "destroyed"}}};
 
+constexpr std::array<std::pair<KeyPlace, std::string_view>, 3> kPlaces{
+    {{KeyPlace::file, "file"}, {KeyPlace::token, "token"}, {KeyPlace::wrapped, "wrapped"}}};
+
 auto bad(const std::string& what) {
     return fail(Code::config, "keyring.json: " + what, "restore keyring.json from a backup; docs/keyring-format.md");
 }
@@ -103,6 +106,16 @@ Status parse_validity(const Json& json, KeyFacts& facts) {
     return ok();
 }
 
+Status parse_place(const Json& json, KeyFacts& facts) {
+    if (!json.contains("place")) return ok();
+    TPF_TRY(const auto text, text_of(json, "place"));
+    const auto place = parse_key_place(text);
+    if (!place || place.value() == KeyPlace::file || !may_lie(facts.kind, place.value()))
+        return bad("a key has an unknown place");
+    facts.place = place.value();
+    return ok();
+}
+
 Result<std::vector<KeyChange>> parse_history(const Json& json) {
     std::vector<KeyChange> history;
     const auto list = json.find("history");
@@ -147,8 +160,9 @@ Result<std::optional<RingRestored>> parse_restored(const Json& json) {
 }
 
 Result<KeyFacts> parse_entry(const Json& json) {
-    TPF_TRY(only_members(json, {"id", "kind", "state", "register", "keyVersion", "validFrom", "validTo", "profile",
-                                "bits", "check", "created", "public", "history", "destroyRequest"}));
+    TPF_TRY(
+        only_members(json, {"id", "kind", "state", "register", "keyVersion", "validFrom", "validTo", "profile", "bits",
+                            "check", "created", "public", "history", "destroyRequest", "place", "failures"}));
     TPF_TRY(const auto id_text, text_of(json, "id"));
     TPF_TRY(const auto kind_text, text_of(json, "kind"));
     TPF_TRY(const auto state_text, text_of(json, "state"));
@@ -164,6 +178,11 @@ Result<KeyFacts> parse_entry(const Json& json) {
                    std::move(check), created};
     TPF_TRY(parse_register(json, facts));
     TPF_TRY(parse_validity(json, facts));
+    TPF_TRY(parse_place(json, facts));
+    if (json.contains("failures")) {
+        TPF_TRY(const auto failures, number_of(json, "failures"));
+        facts.failures = static_cast<unsigned>(std::min<std::size_t>(failures, kMostFailures));
+    }
     TPF_TRY(facts.history, parse_history(json));
     TPF_TRY(facts.destroy_request, parse_destroy(json));
     if (kind != KeyKind::pseudonym) {
@@ -188,6 +207,7 @@ Json to_json(const KeyFacts& facts) {
         json["validTo"] = format_date(facts.valid_to);
         json["profile"] = facts.policy.profile();
     }
+    if (facts.place != KeyPlace::file) json["place"] = to_string(facts.place);
     json["bits"] = facts.bits;
     json["check"] = facts.check_value;
     json["created"] = format_utc(facts.created);
@@ -198,6 +218,7 @@ Json to_json(const KeyFacts& facts) {
                                    {"by", change.by},
                                    {"reason", change.reason}});
     }
+    if (facts.failures != 0) json["failures"] = facts.failures;
     if (facts.destroy_request) json["destroyRequest"] = to_json(*facts.destroy_request);
     return json;
 }
@@ -218,6 +239,20 @@ Result<KeyKind> parse_key_kind(std::string_view text) {
     return fail(Code::usage, "a key's kind is message, pseudonym, signing, register or receipt");
 }
 
+std::string_view to_string(KeyPlace place) noexcept {
+    return kPlaces[static_cast<std::size_t>(place)].second;
+}
+Result<KeyPlace> parse_key_place(std::string_view text) {
+    for (const auto& [place, name] : kPlaces) {
+        if (name == text) return place;
+    }
+    return fail(Code::usage, "a key's place is file, token or wrapped");
+}
+
+bool may_lie(KeyKind kind, KeyPlace place) noexcept {
+    if (place == KeyPlace::file) return has_secret(kind);
+    return kind == KeyKind::pseudonym || (kind == KeyKind::message && place == KeyPlace::token);
+}
 bool has_validity(KeyKind kind) noexcept {
     return kind == KeyKind::message || kind == KeyKind::register_;
 }

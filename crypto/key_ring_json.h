@@ -35,6 +35,9 @@ struct RingRecord {
 /// Whether a file with a secret belongs to a key of this kind.
 [[nodiscard]] bool has_secret(KeyKind kind) noexcept;
 
+/// Whether the secret of a key of this kind may lie there.
+[[nodiscard]] bool may_lie(KeyKind kind, KeyPlace place) noexcept;
+
 /// Empty text is an empty ring. Code::config: not this format, another version, a value or member not understood, an
 /// id or a pseudonym version twice.
 [[nodiscard]] Result<RingRecord> parse_ring(std::string_view text);

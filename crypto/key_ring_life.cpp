@@ -1,5 +1,7 @@
 // A key's life: who may bring it from which state into which, and what a check of all keys finds.
 
+#include <algorithm>
+
 #include "crypto/key_ring_state.h"
 
 namespace tpf::crypto {
@@ -71,6 +73,34 @@ Result<KeyFacts> KeyRing::change(const KeyId& id, KeyState to, const KeyActor& a
     });
 }
 
+bool is_suspended(const KeyFacts& facts) noexcept {
+    return facts.failures >= kMostFailures;
+}
+
+Result<bool> KeyRing::note_failure(const KeyId& id) {
+    const std::lock_guard lock(state_->changing);
+    const auto counts = [&](const KeyPointer& key) {
+        const KeyFacts& facts = key->facts;
+        return facts.id == id && facts.kind == KeyKind::message && facts.policy.is_legacy() && !is_suspended(facts);
+    };
+    const auto keys = state_->keys();
+    if (std::none_of(keys->begin(), keys->end(), counts)) return false;
+    TPF_TRY(const KeyFacts facts, state_->edit(id, [](Key& key) {
+        ++key.facts.failures;
+        return ok();
+    }));
+    return is_suspended(facts);
+}
+
+Result<KeyFacts> KeyRing::resume(const KeyId& id) {
+    const std::lock_guard lock(state_->changing);
+    return state_->edit(id, [](Key& key) -> Status {
+        if (key.facts.failures == 0) return fail(Code::usage, key.facts.id.str() + " has no failures to forget");
+        key.facts.failures = 0;
+        return ok();
+    });
+}
+
 Result<KeyFacts> KeyRing::request_destroy(const KeyId& id, const KeyActor& actor, const NeededFor& needed_for,
                                           UtcTime now) {
     const std::lock_guard lock(state_->changing);
@@ -89,13 +119,15 @@ Result<KeyFacts> KeyRing::confirm_destroy(const KeyId& id, const KeyActor& actor
         TPF_TRY(check_destroy(key.facts, needed_for));
         enter(key, KeyState::destroyed, actor, now);
         key.unwrapper.reset();
+        key.private_key.reset();
+        key.wrapped.reset();
         key.signing.reset();
         key.secret.reset();
         return ok();
     }));
     // The ring first: a file without its key is removed at the next start, a key without its file would stop it.
     if (has_secret(facts.kind)) {
-        TPF_TRY(state_->folder.remove_secret(facts));
+        TPF_TRY(state_->remove_secret(facts));
     }
     return facts;
 }
@@ -107,7 +139,7 @@ Result<KeyRing::CheckReport> KeyRing::check() const {
     CheckReport report;
     report.as_loaded = write_ring(record) == write_ring(state_->record_of(*state_->keys()));
     report.strangers = folder.strangers(record);
-    for (const LoadedKey& one : load_keys(folder, record)) {
+    for (const LoadedKey& one : load_keys(folder, record, state_->token)) {
         report.keys.push_back({one.key->facts.id, one.key->facts.state, std::nullopt});
         const KeyFacts& facts = one.key->facts;
         if (!one.opened) {

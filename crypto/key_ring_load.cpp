@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/log.h"
 #include "crypto/check_value.h"
 
 namespace tpf::crypto {
@@ -20,7 +21,8 @@ auto not_the_key(const KeyFacts& facts) {
 /// Opening one ring's keys.
 class Loading {
   public:
-    Loading(KeyFolder& folder, const RingRecord& record) : folder_(folder), kdf_(record.kdf) {}
+    Loading(KeyFolder& folder, const RingRecord& record, const TokenPointer& token)
+        : folder_(folder), kdf_(record.kdf), token_(token) {}
 
     [[nodiscard]] std::vector<LoadedKey> load(const std::vector<KeyFacts>& all) {
         for (const KeyFacts& facts : all) {
@@ -43,6 +45,13 @@ class Loading {
             return fail(Code::wrong_key, "key " + facts.id.str() + ": " + loaded.error().detail());
         }
         if (facts.state == KeyState::destroyed || !has_secret(facts.kind)) return ok();
+        if (facts.place == KeyPlace::token) return take_from_token(key, token_);
+        if (facts.place == KeyPlace::wrapped) {
+            TPF_TRY(auto octets, folder_.read_wrapped(facts));
+            key.wrapped = std::make_shared<const WrappedSecret>(token_, std::move(octets), facts.check_value);
+            TPF_TRY(key.wrapped->open());
+            return ok();
+        }
         TPF_TRY(folder_.need_passphrase());
         if (facts.kind == KeyKind::pseudonym) {
             pseudonym_.push_back(loaded_.size());
@@ -79,6 +88,7 @@ class Loading {
 
     KeyFolder& folder_;
     const std::optional<RingKdf>& kdf_;
+    const TokenPointer& token_;
     std::vector<LoadedKey> loaded_;
     std::vector<Private> private_;
     std::vector<std::size_t> pseudonym_;
@@ -113,7 +123,8 @@ Status take_private(Key& key, std::string_view pem, const SecretBytes& passphras
     if (key.facts.kind == KeyKind::message) {
         TPF_TRY(auto opened, RsaPrivateKey::from_pem(pem, passphrase));
         if (check_value(opened.public_key()) != key.facts.check_value) return not_the_key(key.facts);
-        key.unwrapper = std::make_shared<const RsaPrivateKey>(std::move(opened));
+        key.private_key = std::make_shared<const RsaPrivateKey>(std::move(opened));
+        key.unwrapper = key.private_key;
     } else {
         TPF_TRY(auto opened, SigningKey::from_pem(pem, passphrase));
         if (check_value(opened.verify_key()) != key.facts.check_value) return not_the_key(key.facts);
@@ -128,14 +139,32 @@ Status take_secret(Key& key, SecretBytes secret) {
     return ok();
 }
 
-std::vector<LoadedKey> load_keys(KeyFolder& folder, const RingRecord& record) {
-    return Loading(folder, record).load(record.keys);
+Status take_from_token(Key& key, const TokenPointer& token) {
+    const KeyFacts& facts = key.facts;
+    if (!token) return fail(Code::no_key, "the key " + facts.id.str() + " lies in a token, and there is none");
+    if (facts.kind == KeyKind::message) {
+        key.unwrapper = std::make_shared<const TokenUnwrapper>(token, facts.id.str(), *key.rsa);
+        TPF_TRY(const RsaPublicKey there, token->find_rsa(facts.id.str()));
+        return check_value(there) == facts.check_value ? ok() : Status(not_the_key(facts));
+    }
+    TPF_TRY(const std::string there, token->hmac_check_value(facts.id.str()));
+    return there == facts.check_value ? ok() : Status(not_the_key(facts));
 }
 
-Result<Keys> load_all_keys(KeyFolder& folder, const RingRecord& record) {
+std::vector<LoadedKey> load_keys(KeyFolder& folder, const RingRecord& record, const TokenPointer& token) {
+    return Loading(folder, record, token).load(record.keys);
+}
+
+Result<Keys> load_all_keys(KeyFolder& folder, const RingRecord& record, const TokenPointer& token) {
     Keys keys;
-    for (LoadedKey& one : load_keys(folder, record)) {
-        if (!one.opened) return fail(one.opened.error());
+    for (LoadedKey& one : load_keys(folder, record, token)) {
+        const bool away = !one.opened && one.opened.error().code() == Code::no_key;
+        if (away && one.key->facts.place != KeyPlace::file) {
+            log::warning("a key is not there yet",
+                         {{"key", one.key->facts.id.str()}, {"error", one.opened.error().detail()}});
+        } else if (!one.opened) {
+            return fail(one.opened.error());
+        }
         keys.push_back(std::move(one.key));
     }
     return keys;

@@ -7,6 +7,7 @@
 
 #include "crypto/key_folder.h"
 #include "crypto/key_ring.h"
+#include "crypto/wrapped_secret.h"
 
 namespace tpf::crypto {
 
@@ -15,7 +16,9 @@ struct Key {
     KeyFacts facts;
     std::optional<RsaPublicKey> rsa{};
     std::optional<VerifyKey> verify{};
-    std::shared_ptr<const RsaPrivateKey> unwrapper{};
+    std::shared_ptr<const KeyUnwrapper> unwrapper{};     // message; nullptr: in a token, and there is none
+    std::shared_ptr<const RsaPrivateKey> private_key{};  // the same, where it lies in a file
+    std::shared_ptr<const WrappedSecret> wrapped{};
     std::optional<SigningKey> signing{};
     std::shared_ptr<const SecretBytes> secret{};
 
@@ -31,16 +34,20 @@ struct LoadedKey {
     std::shared_ptr<Key> key;
     Status opened = ok();
 };
-/// Opens all keys of a record, which takes a scrypt each for private ones, on all cores. In the record's order.
-[[nodiscard]] std::vector<LoadedKey> load_keys(KeyFolder& folder, const RingRecord& record);
-/// The same, all or none: the first fault in the ring's order.
-[[nodiscard]] Result<Keys> load_all_keys(KeyFolder& folder, const RingRecord& record);
+using TokenPointer = std::shared_ptr<const Pkcs11Token>;
+/// Opens all keys of a record, which takes a scrypt each for private ones, on all cores. In the record's order. A key
+/// of a token that is away, or that there is not, has Code::no_key.
+[[nodiscard]] std::vector<LoadedKey> load_keys(KeyFolder& folder, const RingRecord& record, const TokenPointer& token);
+/// The same, all or none: the first fault in the ring's order. A token that is away is none.
+[[nodiscard]] Result<Keys> load_all_keys(KeyFolder& folder, const RingRecord& record, const TokenPointer& token);
 
 /// The public half, checked against the key's facts; nothing to do for a pseudonym key.
 [[nodiscard]] Status load_public(Key& key);
 /// Opens a message or signing key, and checks that it is the one that its facts name; in clear with an empty
 /// passphrase.
 [[nodiscard]] Status take_private(Key& key, std::string_view pem, const SecretBytes& passphrase);
+/// A message or pseudonym key in a token; checked likewise. Code::no_key: the token is away, or has no such key.
+[[nodiscard]] Status take_from_token(Key& key, const TokenPointer& token);
 /// A pseudonym key; checked likewise.
 [[nodiscard]] Status take_secret(Key& key, SecretBytes secret);
 /// Long enough for its profile, and not so long that it would stop the service; Code::usage.

@@ -13,8 +13,8 @@ namespace tpf::crypto {
 /// Readers copy the pointer to the present list under `reading`; the lists themselves never change. Whoever changes the
 /// ring holds `changing` from the first look to the last write.
 struct KeyRing::State {
-    State(FileSystem& fs, const Path& path, SecretBytes passphrase, uid_t owner)
-        : folder(fs, path, std::move(passphrase), owner) {}
+    State(FileSystem& fs, const Path& path, SecretBytes passphrase, uid_t owner, TokenPointer token_)
+        : token(std::move(token_)), folder(fs, path, std::move(passphrase), owner) {}
 
     [[nodiscard]] std::shared_ptr<const Keys> keys() const {
         const std::lock_guard lock(reading);
@@ -35,6 +35,12 @@ struct KeyRing::State {
         TPF_TRY(folder.write_record(record_of(next)));
         show(std::move(next));
         return ok();
+    }
+    /// Of a key that is destroyed: its file, or its objects in the token.
+    [[nodiscard]] Status remove_secret(const KeyFacts& facts) {
+        if (facts.place != KeyPlace::token) return folder.remove_secret(facts);
+        if (!token) return fail(Code::no_key, "the key lies in a token, and there is none");
+        return token->destroy(facts.id.str());
     }
     [[nodiscard]] Status add(KeyPointer key) {
         Keys next = *keys();
@@ -63,6 +69,7 @@ struct KeyRing::State {
         return fail(Code::not_found, "the ring has no key " + id.str(), "`tpfctl keys list` shows what there is");
     }
 
+    const TokenPointer token;  // may be nullptr
     std::mutex changing;
     KeyFolder folder;                      // under `changing`
     std::optional<RingKdf> kdf;            // under `changing`

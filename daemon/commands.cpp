@@ -23,6 +23,7 @@ Result<Json> Commands::run(const Json& request, const Operator& who, ControlStre
         Entry{"keys activate", &Commands::keys_activate},
         Entry{"keys accept", &Commands::keys_accept},
         Entry{"keys retire", &Commands::keys_retire},
+        Entry{"keys resume", &Commands::keys_resume},
         Entry{"keys destroy", &Commands::keys_destroy},
         Entry{"keys check", &Commands::keys_check},
         Entry{"keys backup", &Commands::keys_backup},

@@ -57,6 +57,7 @@ class Commands {
     Result<Json> keys_activate(const Call& call);
     Result<Json> keys_accept(const Call& call);
     Result<Json> keys_retire(const Call& call);
+    Result<Json> keys_resume(const Call& call);
     Result<Json> keys_destroy(const Call& call);
     Result<Json> keys_check(const Call& call);
     Result<Json> keys_backup(const Call& call);

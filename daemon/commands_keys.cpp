@@ -34,10 +34,13 @@ Json facts_json(const KeyFacts& key) {
         json["valid_to"] = format_date(key.valid_to);
         json["profile"] = key.policy.profile();
     }
+    if (key.place != crypto::KeyPlace::file) json["place"] = crypto::to_string(key.place);
     json["algorithm"] = algorithm(key);
     json["bits"] = key.bits;
     json["check_value"] = key.check_value;
     json["created"] = format_utc(key.created);
+    if (key.failures != 0) json["failures"] = key.failures;
+    if (crypto::is_suspended(key)) json["suspended"] = true;
     if (key.destroy_request) json["destroy_request"] = destroy_json(*key.destroy_request);
     return json;
 }
@@ -149,13 +152,15 @@ Result<Json> Commands::keys_generate(const Call& call) {
     TPF_TRY(const auto to, date_arg(call.args, "to", default_end(from)));
     TPF_TRY(std::string profile, text_arg(call.args, "profile", false));
     TPF_TRY(const auto policy, crypto::KeyPolicy::parse_profile(profile.empty() ? "modern" : profile));
+    TPF_TRY(std::string place_text, text_arg(call.args, "place", false));
+    TPF_TRY(const auto place, crypto::parse_key_place(place_text.empty() ? "file" : place_text));
     if (version > 9999 || bits > 16384) return fail(Code::usage, "version or bits is too large");
     AuditEntry begun = entry_of(call.who, "generate", id);
-    begun.with("kind", kind_text);
+    begun.with("kind", kind_text).with("place", to_string(place));
     TPF_TRY(core_.journal.record(with_reason(begun, actor)));
     TPF_TRY(const KeyFacts facts,
             core_.keys.generate({kind, id, std::move(reg), static_cast<unsigned>(version), from, to, policy,
-                                 static_cast<std::size_t>(bits), first_state(call.args), std::move(actor)},
+                                 static_cast<std::size_t>(bits), first_state(call.args), std::move(actor), place},
                                 core_.clock.utc()));
     AuditEntry done = entry_of(call.who, "generated", id);
     done.with("kind", kind_text).with("state", to_string(facts.state)).with("check_value", facts.check_value);
@@ -273,6 +278,11 @@ Result<Json> Commands::keys_retire(const Call& call) {
         }
         return core_.keys.change(id, KeyState::retired, actor, core_.clock.utc());
     });
+}
+
+Result<Json> Commands::keys_resume(const Call& call) {
+    return audited_change(call, "resume",
+                          [this](const KeyId& id, const crypto::KeyActor&) { return core_.keys.resume(id); });
 }
 
 Result<Json> Commands::keys_destroy(const Call& call) {

@@ -24,6 +24,12 @@ Json register_json(const queue::RegisterHealth& health) {
     return json;
 }
 
+Json token_json(const crypto::Pkcs11Token::State& state) {
+    Json json = {{"state", state.present ? "there" : "away"}, {"since", format_utc(state.since)}};
+    if (!state.present) json["error"] = state.trouble;
+    return json;
+}
+
 }  // namespace
 
 Result<Json> Commands::status(const Call&) {
@@ -52,6 +58,10 @@ Result<Json> Commands::status(const Call&) {
     json["disk"] = {{"free_bytes", free}, {"reserve_bytes", reserve}, {"intake", free > reserve ? "open" : "stopped"}};
     json["keys"] = {{"message_key", core_.keys.has_message_key()},
                     {"signing_key", core_.keys.signing_key().has_value()}};
+    for (const auto& key : core_.keys.list()) {
+        if (crypto::is_suspended(key)) json["keys"]["suspended"].push_back(key.id.str());
+    }
+    if (core_.token != nullptr) json["keys"]["token"] = token_json(core_.token->state());
     const auto statistics = core_.journal.statistics();
     json["journal"] = {{"commits", statistics.commits},
                        {"changes", statistics.changes},
@@ -72,6 +82,7 @@ Result<Json> Commands::check(const Call& call) {
     options.sender_authenticated = true;
     SocketFile body(call.stream, call.body);
     const PassRun run = run_pass(keys, options, {body, call.body, nullptr}, core_.lifecycle);
+    TPF_TRY(note_failure(core_.keys, run));
     if (!run.report && run.report.error().disposition() != Disposition::quarantine) return fail(run.report.error());
     Json json = {{"would_pass", run.report.has_value()}, {"bytes", run.input_bytes}, {"sha256", hex(run.input_digest)}};
     if (!run.report) {

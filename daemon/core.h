@@ -23,6 +23,7 @@ struct Core {
     crypto::KeyRing& keys;
     Lifecycle& lifecycle;
     MessageLocks& locks;
+    const crypto::Pkcs11Token* token = nullptr;  ///< none where none is configured
 };
 
 /// The name under which the service itself stands in the audit log.

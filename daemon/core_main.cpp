@@ -82,6 +82,15 @@ Result<std::unique_ptr<queue::Journal>> open_journal(FileSystem& fs, const conf:
     return queue::Journal::open(path, events, clock, std::move(copy));
 }
 
+Status need_no_token(const crypto::KeyRing& keys) {
+    for (const auto& key : keys.list()) {
+        if (key.place == crypto::KeyPlace::file || key.state == crypto::KeyState::destroyed) continue;
+        return fail(Code::config, "the key " + key.id.str() + " lies in a token, and the configuration names none",
+                    "`uri` in [pkcs11]");
+    }
+    return ok();
+}
+
 void log_recovery(const queue::RecoveryReport& report) {
     log::info("recovered", {{"stage", "start"},
                             {"claimed", report.claimed_moves},
@@ -110,11 +119,16 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     TPF_TRY(const auto recovered, queue::recover(*spool, *journal, clock));
     log_recovery(recovered);
     TPF_TRY(auto passphrase, read_passphrase(options.passphrase_fd));
-    TPF_TRY(auto keys, crypto::KeyRing::open(fs, config.fixed.paths.keyring, std::move(passphrase)));
+    TPF_TRY(const auto token, open_token(config.fixed.pkcs11_uri));
+    TPF_TRY(auto keys,
+            crypto::KeyRing::open(fs, config.fixed.paths.keyring, std::move(passphrase), ::geteuid(), token));
+    if (!token) {
+        TPF_TRY(need_no_token(*keys));
+    }
     crypto::wipe_stack();
     TPF_TRY(keys->announce_restore([&](const auto& restored) { return record_restore(*journal, restored); }));
 
-    Core core{fs, clock, config, *spool, *journal, *keys, lifecycle, locks};
+    Core core{fs, clock, config, *spool, *journal, *keys, lifecycle, locks, token.get()};
     bool nothing_left = false;
     {
         Coordinator coordinator(core, wake.get(), signal_fd);

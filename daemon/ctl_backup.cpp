@@ -1,6 +1,5 @@
 #include "daemon/ctl_backup.h"
 
-#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include "crypto/key_backup.h"
 #include "crypto/key_ring.h"
 #include "daemon/ctl_owner.h"
+#include "daemon/ctl_passphrase.h"
 #include "daemon/ctl_print.h"
 #include "daemon/process.h"
 #include "daemon/reason.h"
@@ -34,53 +34,6 @@ struct BackupOptions {
     bool check = false;
     std::optional<int> passphrase_fd;
 };
-
-void forget(std::string& text) {
-    crypto::wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
-    text.clear();
-}
-
-bool same(const SecretBytes& a, const SecretBytes& b) {
-    const ByteView left = a.bytes(SecretToken::access()), right = b.bytes(SecretToken::access());
-    return std::equal(left.begin(), left.end(), right.begin(), right.end());
-}
-
-/// A line that is not shown while it is typed.
-SecretBytes typed_secret(const char* prompt) {
-    std::cerr << prompt << std::flush;
-    termios before{};
-    const bool terminal = ::tcgetattr(STDIN_FILENO, &before) == 0;
-    termios silent = before;
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    if (terminal) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-    std::string line;
-    std::getline(std::cin, line);
-    if (terminal) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-    std::cerr << "\n";
-    auto secret = SecretBytes::copy_of(as_bytes(line));
-    forget(line);
-    return secret;
-}
-
-auto no_passphrase() {
-    return fail(
-        Code::config, "the key ring's passphrase is missing",
-        "give --passphrase-fd 0 with the passphrase on standard input, set CREDENTIALS_DIRECTORY to the folder of "
-        "the credential keyring-passphrase, or type it at a terminal");
-}
-
-/// From the descriptor or the credential, else from whoever sits there; a new one is typed twice.
-Result<SecretBytes> passphrase(const BackupOptions& options, bool is_new) {
-    TPF_TRY(auto given, read_passphrase(options.passphrase_fd));
-    if (given.size() != 0) return given;
-    if (options.passphrase_fd || ::isatty(STDIN_FILENO) == 0) return no_passphrase();
-    auto first = typed_secret(is_new ? "new passphrase of the key ring: " : "passphrase of the key ring: ");
-    if (first.size() == 0) return no_passphrase();
-    if (!is_new) return first;
-    const auto again = typed_secret("the same again: ");
-    if (!same(first, again)) return fail(Code::usage, "the two passphrases differ", "begin again");
-    return first;
-}
 
 Result<conf::Config> configuration(const Ctl& ctl) {
     auto config = conf::load(Path(ctl.config));
@@ -147,7 +100,7 @@ Result<ControlAnswer> make(Ctl& ctl, const BackupOptions& options) {
     TPF_TRY(const auto config, configuration(ctl));
     const Path& folder = config.fixed.paths.keyring;
     FileSystem& fs = posix_file_system();
-    TPF_TRY(auto phrase, passphrase(options, false));
+    TPF_TRY(auto phrase, get_passphrase(options.passphrase_fd, {"key ring", false, true}));
     // What cannot be logged is not done.
     TPF_TRY(tell_core(ctl, options, {}));
     TPF_TRY(const auto there, fs.info(folder));
@@ -248,7 +201,7 @@ Result<ControlAnswer> bring_back(const Ctl& ctl, const BackupOptions& options) {
     if (options.check) return answer_of(config, std::move(result));
     TPF_TRY(check_reason(options.reason));
     TPF_TRY(core_is_stopped(ctl));
-    TPF_TRY(auto phrase, passphrase(options, true));
+    TPF_TRY(auto phrase, get_passphrase(options.passphrase_fd, {"key ring", true, true}));
     const crypto::RingRestored note{system_clock().utc(), user_name(::getuid()), options.reason, file.facts().id};
     TPF_TRY(become_owner(fs.info(folder) ? folder : folder.parent_path()));
     TPF_TRY(const auto ring, crypto::KeyRing::restore(fs, folder, std::move(phrase), bundle, note));

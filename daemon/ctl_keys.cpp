@@ -3,6 +3,7 @@
 #include "base/encoding.h"
 #include "daemon/ctl_backup.h"
 #include "daemon/ctl_print.h"
+#include "daemon/ctl_root.h"
 
 namespace tpf::daemon {
 namespace {
@@ -54,7 +55,9 @@ void add_states(CLI::App& keys, Ctl& ctl) {
                             [](Ctl& c) { return plain(c, "keys retire", print_key); });
     CLI::App* destroy = verb(keys, ctl, "destroy", "remove a key for ever: one operator asks, another one confirms",
                              [](Ctl& c) { return plain(c, "keys destroy", print_key); });
-    for (CLI::App* sub : {activate, accept, retire, destroy}) {
+    CLI::App* resume = verb(keys, ctl, "resume", "take messages again under a legacy key that failures suspended",
+                            [](Ctl& c) { return plain(c, "keys resume", print_key); });
+    for (CLI::App* sub : {activate, accept, retire, destroy, resume}) {
         text(sub, ctl, "id", "id", "key id")->required();
         text(sub, ctl, "--reason", "reason", "why, for the audit log")->required();
     }
@@ -73,6 +76,7 @@ void add_keys(CLI::App& app, Ctl& ctl) {
     verb(*keys, ctl, "check", "open every key file anew and prove it against its check value", check_keys);
     add_states(*keys, ctl);
     add_backup(*keys, ctl);
+    add_root(*keys, ctl);
     CLI::App* generate =
         verb(*keys, ctl, "generate", "make a key", [](Ctl& c) { return plain(c, "keys generate", print_key); });
     text(generate, ctl, "--kind", "kind", "message, pseudonym or signing")->required();
@@ -89,6 +93,7 @@ void add_keys(CLI::App& app, Ctl& ctl) {
         text(sub, ctl, "--profile", "profile", "modern (default), legacy-net:rsa-1_5 or legacy-net:rsa-oaep-mgf1p");
     }
     number(generate, ctl, "--version", "version", "version of a pseudonym key (default 1)");
+    text(generate, ctl, "--place", "place", "where its secret lies: file (default), token, or wrapped by the token");
     number(generate, ctl, "--bits", "bits", "size of an RSA key (default 3072)");
     CLI::App* publish_sub = verb(*keys, ctl, "publish", "write the senders' key file", publish);
     publish_sub->add_option("--out", ctl.out, "file to write")->required();

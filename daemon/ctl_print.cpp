@@ -75,6 +75,15 @@ std::string print_status(const Json& result) {
                 << "; the journal itself has everything";
         out << "\n";
     }
+    if (result["keys"].contains("token")) {
+        const Json& token = result["keys"]["token"];
+        out << "token      " << field(token, "state") << " since " << field(token, "since");
+        if (token.contains("error")) out << ", messages wait: " << field(token, "error");
+        out << "\n";
+    }
+    for (const Json& id : result["keys"].value("suspended", Json::array()))
+        out << "keys       " << text_of(id) << " is suspended after too many failures, messages under it wait; "
+            << "`tpfctl keys resume`\n";
     if (!result["keys"].value("message_key", false))
         out << "keys       no message key: messages wait; `tpfctl keys generate --kind message`\n";
     if (!result["keys"].value("signing_key", false))

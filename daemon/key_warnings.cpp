@@ -48,6 +48,12 @@ std::vector<std::string> key_warnings(const KeyFacts& key, const std::vector<Key
     const auto today = norwegian_date(now);
     if (ends(key) && key.state == KeyState::active && key.valid_to - today <= kWarnAhead)
         warnings.push_back(about_end(key, today) + "; " + about_successor(key, all));
+    if (crypto::is_suspended(key)) {
+        warnings.push_back("suspended after " + std::to_string(key.failures) +
+                           " messages that did not open; messages under it wait: look at who sent them, then `tpfctl "
+                           "keys resume " +
+                           key.id.str() + "`");
+    }
     if (key.destroy_request && now <= key.destroy_request->at + crypto::kConfirmWithin) {
         warnings.push_back(key.destroy_request->by.name + " wants it destroyed (" + key.destroy_request->by.reason +
                            "); another operator confirms until " +

@@ -220,6 +220,7 @@ Result<Pipeline::Outcome> Pipeline::pass(const MessageRow& row, const queue::Inb
     options.limits = pass_limits(settings.limits);
     options.sender_authenticated = row.sender.has_value();
     PassRun run = run_pass(keys, options, {input, entry.size, &output.value().body()}, core_.lifecycle);
+    TPF_TRY(note_failure(core_.keys, run));
     const bool read_all = run.report.has_value() || run.report.error().disposition() == Disposition::quarantine;
     if (read_all && hex(run.input_digest) != entry.kilde.sha256) {
         return failed(row, Error(Code::record_damaged, "innsending.xml does not have the digest of its record"), &run);

@@ -30,13 +30,24 @@ Result<crypto::SecretBytes> read_secret(int fd) {
     while (size < room.size()) {
         const ssize_t got = ::read(fd, room.data() + size, room.size() - size);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return fail(Code::config, errno_error(errno, "reading the keyring's passphrase").detail());
+        if (got < 0) return fail(Code::config, errno_error(errno, "reading a credential").detail());
         if (got == 0) break;
         size += static_cast<std::size_t>(got);
     }
-    if (size > kMaxPassphrase) return fail(Code::config, "the keyring's passphrase is longer than 4096 bytes");
+    if (size > kMaxPassphrase) return fail(Code::config, "a credential is longer than 4096 bytes");
     if (size > 0 && room[size - 1] == '\n') --size;
     return crypto::SecretBytes::copy_of(room.first(size));
+}
+
+/// A file of $CREDENTIALS_DIRECTORY; empty where there is none.
+Result<crypto::SecretBytes> read_credential(const char* name) {
+    const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
+    if (folder == nullptr) return crypto::SecretBytes();
+    const Path path = Path(folder) / name;
+    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file && errno == ENOENT) return crypto::SecretBytes();
+    if (!file) return fail(Code::config, errno_error(errno, "open " + path.string()).detail());
+    return read_secret(file.get());
 }
 
 bool may_lock_anything() {
@@ -107,14 +118,19 @@ void notify_systemd(const char* state) {
 }
 
 Result<crypto::SecretBytes> read_passphrase(std::optional<int> fd) {
-    if (fd) return read_secret(*fd);
-    const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
-    if (folder == nullptr) return crypto::SecretBytes();
-    const Path path = Path(folder) / "keyring-passphrase";
-    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!file && errno == ENOENT) return crypto::SecretBytes();
-    if (!file) return fail(Code::config, errno_error(errno, "open " + path.string()).detail());
-    return read_secret(file.get());
+    return fd ? read_secret(*fd) : read_credential("keyring-passphrase");
+}
+
+Result<std::shared_ptr<const crypto::Pkcs11Token>> open_token(const std::string& uri) {
+    if (uri.empty()) return std::shared_ptr<const crypto::Pkcs11Token>();
+    TPF_TRY(const Pkcs11Uri parsed, Pkcs11Uri::parse(uri));
+    TPF_TRY(auto pin, read_credential("pkcs11-pin"));
+    if (pin.size() == 0) {
+        return fail(Code::config, "there is a token, but no PIN for it",
+                    "LoadCredentialEncrypted=pkcs11-pin:… in the unit; docs/key-management.md");
+    }
+    TPF_TRY(auto token, crypto::Pkcs11Token::open(parsed, std::move(pin)));
+    return std::shared_ptr<const crypto::Pkcs11Token>(std::move(token));
 }
 
 }  // namespace tpf::daemon

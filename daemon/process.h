@@ -6,6 +6,7 @@
 
 #include "base/unique_fd.h"
 #include "conf/config.h"
+#include "crypto/pkcs11_token.h"
 #include "crypto/secret.h"
 
 namespace tpf::daemon {
@@ -31,5 +32,8 @@ void notify_systemd(const char* state);
 /// The keyring's passphrase: from descriptor `fd` where one is given, else the file keyring-passphrase in
 /// $CREDENTIALS_DIRECTORY (systemd's LoadCredential); a final line feed is dropped. Empty where neither is given.
 [[nodiscard]] Result<crypto::SecretBytes> read_passphrase(std::optional<int> fd);
+/// The token of [pkcs11], with the PIN from the file pkcs11-pin in $CREDENTIALS_DIRECTORY; nullptr where none is
+/// configured. Code::config: no PIN, or what Pkcs11Token::open says.
+[[nodiscard]] Result<std::shared_ptr<const crypto::Pkcs11Token>> open_token(const std::string& uri);
 
 }  // namespace tpf::daemon

@@ -1,5 +1,7 @@
 #include "daemon/ring_keys.h"
 
+#include "base/log.h"
+
 namespace tpf::daemon {
 
 Result<crypto::KeyRing::MessageKey> RingKeys::message_key(const KeyId& id) const {
@@ -30,6 +32,16 @@ Result<pseudonym::RegisterSetup> RingKeys::register_setup(const RegisterName& re
     setup.keys = ring_.register_keys(reg);
     if (setup.keys.empty()) return fail(Code::no_key, "the key ring has no public key of register " + reg.str());
     return setup;
+}
+
+Status note_failure(crypto::KeyRing& ring, const PassRun& run) {
+    if (run.report || run.report.error().code() != Code::decryption || !run.key_id) return ok();
+    TPF_TRY(const bool suspended, ring.note_failure(*run.key_id));
+    if (suspended) {
+        log::error("a legacy key is suspended: too many messages did not open",
+                   {{"key", run.key_id->str()}, {"hint", "who sent them? then `tpfctl keys resume`"}});
+    }
+    return ok();
 }
 
 pseudonym::PassLimits pass_limits(const conf::MessageLimits& limits) {

@@ -3,6 +3,7 @@
 
 #include "conf/output_settings.h"
 #include "crypto/key_ring.h"
+#include "daemon/pass_runner.h"
 #include "pseudonym/pass.h"
 
 namespace tpf::daemon {
@@ -19,6 +20,8 @@ class RingKeys final : public pseudonym::PassKeys {
     const conf::OutputSettings& settings_;
 };
 
+/// A message that did not open is told to the ring, which suspends a legacy key after too many of them.
+[[nodiscard]] Status note_failure(crypto::KeyRing& ring, const PassRun& run);
 [[nodiscard]] pseudonym::PassLimits pass_limits(const conf::MessageLimits& limits);
 
 }  // namespace tpf::daemon

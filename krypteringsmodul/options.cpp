@@ -15,7 +15,7 @@ constexpr std::string_view kOlderTransport = "rsa-oaep-mgf1p";
 
 /// As typed.
 struct Raw {
-    std::string iplos, nokler, epost, navn, mobil, ut, meldingsid, nokkeltransport;
+    std::string iplos, nokler, epost, navn, mobil, ut, meldingsid, nokkeltransport, rot;
     std::size_t maks_person_mib = 64;
 };
 
@@ -34,6 +34,12 @@ void describe(CLI::App& app, Raw& raw) {
     };
     text("--iplos", raw.iplos, "IPLOS eksportfil som skal krypteres (UTF-8, UTF-16 med BOM eller ISO-8859-1)", "FIL");
     text("--nokler", raw.nokler, "Nøkkelfil som TPF har publisert", "FIL");
+    // Never without its value: a sender who wants signatures must not go without them.
+    app.add_option("--rot", raw.rot,
+                   "Rotnøklene som TPF og registeret har utlevert: nøkkelfilen må være signert med dem")
+        ->type_name("FIL")
+        ->multi_option_policy(CLI::MultiOptionPolicy::Throw)
+        ->check([](const std::string& value) { return value.empty() ? std::string("tom") : std::string(); });
     text("--epost", raw.epost, "Kontaktpersonens e-postadresse", "ADRESSE");
     text("--navn", raw.navn, "Kontaktpersonens navn", "NAVN");
     text("--mobil", raw.mobil, "Kontaktpersonens mobiltelefonnummer", "NUMMER");
@@ -113,6 +119,7 @@ Result<Options> check(const Raw& raw) {
     if (raw.maks_person_mib < 1 || raw.maks_person_mib > kMaxPersonMib) {
         return fail(feil(Code::usage, "--maks-person-mib skal være et tall fra 1 til 4096."));
     }
+    options.roots = raw.rot;
     options.max_person_bytes = raw.maks_person_mib << 20;
     return options;
 }

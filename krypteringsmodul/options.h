@@ -19,6 +19,7 @@ struct Options {
     MeldingsId meldings_id;
     crypto::KeyTransport transport = crypto::KeyTransport::oaep_sha256_mgf1_sha256;
     std::size_t max_person_bytes = 0;
+    std::string roots{};  ///< file with pinned root keys; empty: none
 };
 
 /// Nothing when only help or the version was asked for; `shown` is that text. Errors are the sender's texts.

@@ -1,5 +1,6 @@
 #include "krypteringsmodul/recipient_keys.h"
 
+#include "krypteringsmodul/pinned_roots.h"
 #include "krypteringsmodul/sender_error.h"
 
 namespace tpf::krypteringsmodul {
@@ -9,7 +10,7 @@ constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20;
 
 }  // namespace
 
-Result<LoadedKeyFile> load_key_file(FileSystem& fs, const Path& path) {
+Result<LoadedKeyFile> load_key_file(FileSystem& fs, const Path& path, const Path& roots) {
     const auto content = read_small(fs, path, kMaxFileBytes);
     if (!content) {
         if (content.error().code() == Code::not_found) return fail(told(Code::not_found, kNoKeyFile));
@@ -20,6 +21,9 @@ Result<LoadedKeyFile> load_key_file(FileSystem& fs, const Path& path) {
         return fail(
             feil(keys.error().code(), "Nøkkelfilen er ikke gyldig (teknisk, på engelsk: " + keys.error().detail() +
                                           "). Hent den på nytt der TPF publiserer den."));
+    }
+    if (!roots.empty()) {
+        TPF_TRY(check_roots(fs, roots, path, content.value(), keys.value()));
     }
     return LoadedKeyFile{std::move(keys).value(), sha256(content.value())};
 }

@@ -15,8 +15,9 @@ struct LoadedKeyFile {
     crypto::KeyFile keys;
     Digest digest;  ///< of the file's bytes, for comparison with the published one
 };
-/// Errors are the sender's texts.
-[[nodiscard]] Result<LoadedKeyFile> load_key_file(FileSystem& fs, const Path& path);
+/// `roots`: the file with the sender's pinned root keys (pinned_roots.h); empty: there are none. Errors are the
+/// sender's texts.
+[[nodiscard]] Result<LoadedKeyFile> load_key_file(FileSystem& fs, const Path& path, const Path& roots = {});
 
 /// The modern key of `owner` that is valid on `day` with the latest gyldigFra. None: the sender is told to fetch a new
 /// key file.

@@ -41,8 +41,10 @@ void catch_signals() {
 
 Status run(const Options& options) {
     FileSystem& fs = posix_file_system();
-    TPF_TRY(const auto key_file, load_key_file(fs, options.key_file));
-    std::printf("Nøkkelfilens SHA-256 (sammenlign med den publiserte): %s\n", hex(key_file.digest).c_str());
+    TPF_TRY(const auto key_file, load_key_file(fs, options.key_file, options.roots));
+    std::printf("Nøkkelfilens SHA-256 (%s): %s\n",
+                options.roots.empty() ? "sammenlign med den publiserte" : "signaturen er kontrollert",
+                hex(key_file.digest).c_str());
     std::fflush(stdout);
 
     std::unique_ptr<Progress> progress = std::make_unique<NoProgress>();

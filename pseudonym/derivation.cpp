@@ -20,24 +20,23 @@ void append_base32(std::span<const std::uint8_t, 20> bytes, std::string& out) {
 
 }  // namespace
 
-PseudonymDeriver::PseudonymDeriver(crypto::HmacSha256 mac, unsigned version, std::string_view domain)
+PseudonymDeriver::PseudonymDeriver(crypto::PseudonymMac mac, unsigned version, std::string_view domain)
     : mac_(std::move(mac)), version_(version), label_("tpf-pseudonym-v1"), prefix_(std::to_string(version) + "-") {
     label_ += '\0';
     label_ += domain;
     label_ += '\0';
 }
 
-void PseudonymDeriver::append(const IdentityNumber& number, std::string_view organisasjonsnummer, std::string& out) {
+Status PseudonymDeriver::append(const IdentityNumber& number, std::string_view organisasjonsnummer, std::string& out) {
     std::array<std::uint8_t, 32> mac;
-    mac_.update(label_);
-    mac_.update(number.digits());
     if (number.kind() == NumberKind::h_nummer) {
-        mac_.update(":");
-        mac_.update(organisasjonsnummer);
+        TPF_TRY(mac_.compute({label_, number.digits(), ":", organisasjonsnummer}, mac));
+    } else {
+        TPF_TRY(mac_.compute({label_, number.digits()}, mac));
     }
-    mac_.finish(mac);
     out += prefix_;
     append_base32(std::span<const std::uint8_t, 20>(mac.data(), 20), out);
+    return ok();
 }
 
 }  // namespace tpf::pseudonym

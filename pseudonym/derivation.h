@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "crypto/hmac.h"
+#include "crypto/pseudonym_mac.h"
 #include "pseudonym/identity_number.h"
 
 namespace tpf::pseudonym {
@@ -13,14 +13,15 @@ namespace tpf::pseudonym {
 /// Derives under one key: one register domain, one version. Not thread-safe: one per thread.
 class PseudonymDeriver {
   public:
-    PseudonymDeriver(crypto::HmacSha256 mac, unsigned version, std::string_view domain);
+    PseudonymDeriver(crypto::PseudonymMac mac, unsigned version, std::string_view domain);
     /// Appends "<version>-<32 characters>" to `out`. An H-nummer means nothing outside the enterprise that issued it,
     /// so the sender's Organisasjonsnummer goes into its pseudonym.
-    void append(const IdentityNumber& number, std::string_view organisasjonsnummer, std::string& out);
+    /// Errors: those of a token that has the key.
+    [[nodiscard]] Status append(const IdentityNumber& number, std::string_view organisasjonsnummer, std::string& out);
     [[nodiscard]] unsigned version() const noexcept { return version_; }
 
   private:
-    crypto::HmacSha256 mac_;
+    crypto::PseudonymMac mac_;
     unsigned version_;
     std::string label_;   // what stands before the identity in the MAC
     std::string prefix_;  // "<version>-"

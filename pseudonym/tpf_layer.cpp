@@ -342,7 +342,7 @@ Status TpfLayer::replace_number(std::string_view value) {
     }
     for (PseudonymDeriver& deriver : setup_.derivers) {
         scratch_.clear();
-        deriver.append(*judged.number, clear_.avsender.organisasjonsnummer(), scratch_);
+        TPF_TRY(deriver.append(*judged.number, clear_.avsender.organisasjonsnummer(), scratch_));
         out_.append("<").append(person_prefix_).append(":Pseudonym>").append(scratch_);
         out_.append("</").append(person_prefix_).append(":Pseudonym>");
     }

@@ -5,7 +5,7 @@ build_packages=(g++ cmake ninja-build ccache pkg-config
   libcli11-dev nlohmann-json3-dev libsystemd-dev libp11-kit-dev libexpat1-dev)
 clang_packages=(clang llvm libclang-rt-14-dev)
 demo_packages=(openssl)
-test_packages=("${clang_packages[@]}" "${demo_packages[@]}" clang-format clang-tidy groff-base python3 python3-cryptography xmlsec1 strace procps time
+test_packages=("${clang_packages[@]}" "${demo_packages[@]}" clang-format clang-tidy groff-base softhsm2 p11-kit p11-kit-modules python3 python3-cryptography xmlsec1 strace procps time
   user-mode-linux e2fsprogs xfsprogs debootstrap systemd systemd-container)
 package_packages=(debhelper dpkg-dev lintian python3)
 bench_packages=(hyperfine time xmlsec1 openssl python3 coreutils)

@@ -114,7 +114,7 @@ void derive(pseudonym::PseudonymDeriver& deriver, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
         out.clear();
         const auto judged = pseudonym::IdentityNumber::judge("13097248022", kRules);
-        deriver.append(*judged.number, "974761076", out);
+        if (!deriver.append(*judged.number, "974761076", out)) std::abort();
     }
 }
 

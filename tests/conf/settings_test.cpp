@@ -121,10 +121,22 @@ TEST_SUITE("conf/settings") {
     }
 
     TEST_CASE("every setting: changed, it lives where the table says, and has its name among the differences") {
-        const std::vector<std::string> candidates = {
-            "\"error\"", "\"production\"", "11",      "\"/x/y\"",   "\"2 MiB\"",
-            "\"8 KiB\"", "\"quarantine\"", "\"try\"", "[\"npid\"]", "[\"old\"]",
-            "[2]",       "\"https://b\"",  "\"x\"",   "40",         "\"1103-00-974761076\""};
+        const std::vector<std::string> candidates = {"\"error\"",
+                                                     "\"production\"",
+                                                     "11",
+                                                     "\"/x/y\"",
+                                                     "\"2 MiB\"",
+                                                     "\"8 KiB\"",
+                                                     "\"quarantine\"",
+                                                     "\"try\"",
+                                                     "[\"npid\"]",
+                                                     "[\"old\"]",
+                                                     "[2]",
+                                                     "\"https://b\"",
+                                                     "\"x\"",
+                                                     "40",
+                                                     "\"1103-00-974761076\"",
+                                                     "\"pkcs11:token=x?module-path=/m\""};
         for (const Facts& facts : all_facts()) {
             if (facts.section == "source" && facts.key == "kind") continue;
             const Config before = good(with(facts, toml_literal(facts.shown())));

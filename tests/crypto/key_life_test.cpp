@@ -282,6 +282,40 @@ TEST_SUITE("crypto/key_life") {
         CHECK(opens("\"history\": [", "\"history\": [1,") == Code::config);
         CHECK(opens("2027-01-04T09:30:00Z\",\n          \"by\"", "2027\",\n          \"by\"") == Code::config);
     }
+
+    TEST_CASE("twenty failures suspend a legacy key, and no other, until it is resumed") {
+        const test::TempFolder folder;
+        {
+            const auto ring =
+                KeyRing::open(posix_file_system(), folder / "r", SecretBytes::copy_of(as_bytes("en frase"))).value();
+            const std::chrono::sys_days from{std::chrono::year{2026} / 12 / 1};
+            KeyRing::GenerateRequest request{
+                KeyKind::message, KeyId::parse("NETT").value(), std::nullopt, 0, from, from + std::chrono::days(400)};
+            request.policy = KeyPolicy::legacy_net(KeyTransport::rsa_1_5).value();
+            request.bits = 2048;
+            REQUIRE(ring->generate(request, UtcTime()).has_value());
+            request.id = KeyId::parse("NY").value();
+            request.policy = KeyPolicy::modern();
+            request.bits = 3072;
+            REQUIRE(ring->generate(request, UtcTime()).has_value());
+            for (unsigned i = 0; i + 1 < kMostFailures; ++i) {
+                CHECK_FALSE(ring->note_failure(KeyId::parse("NETT").value()).value());
+                CHECK_FALSE(ring->note_failure(KeyId::parse("NY").value()).value());
+                CHECK_FALSE(ring->note_failure(KeyId::parse("NONE").value()).value());
+            }
+            CHECK(ring->message_key(KeyId::parse("NETT").value()).has_value());
+        }
+        const auto ring =
+            KeyRing::open(posix_file_system(), folder / "r", SecretBytes::copy_of(as_bytes("en frase"))).value();
+        CHECK(ring->note_failure(KeyId::parse("NETT").value()).value());
+        CHECK(ring->message_key(KeyId::parse("NETT").value()).error().code() == Code::no_key);
+        CHECK(ring->message_key(KeyId::parse("NY").value()).has_value());
+        CHECK_FALSE(ring->note_failure(KeyId::parse("NETT").value()).value());
+        CHECK(ring->resume(KeyId::parse("NY").value()).error().code() == Code::usage);
+        CHECK(ring->resume(KeyId::parse("NETT").value()).value().failures == 0);
+        CHECK(ring->message_key(KeyId::parse("NETT").value()).has_value());
+        CHECK(ring->resume(KeyId::parse("NETT").value()).error().code() == Code::usage);
+    }
 }
 
 }  // namespace tpf::crypto

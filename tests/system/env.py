@@ -120,6 +120,26 @@ def _certificates(tls):
 
 
 REGISTERS = ("IPLOS", "KPR")
+# Under TPF_SYSTEM_TOKEN=1 (run.py --token) every installation's keys lie in a token of its own, or are wrapped by it.
+SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
+PIN = "482910"
+
+
+def with_token():
+    return os.environ.get("TPF_SYSTEM_TOKEN") == "1"
+
+
+def make_token(folder):
+    """A SoftHSM token in `folder`, with its configuration."""
+    (folder / "tokens").mkdir(parents=True)
+    run(["softhsm2-util", "--init-token", "--free", "--label", "tpf", "--pin", PIN, "--so-pin", "975310"],
+        env={"SOFTHSM2_CONF": str(token_config(folder))})
+
+
+def token_config(folder):
+    config = folder / "softhsm2.conf"
+    config.write_text(f"directories.tokendir = {folder}/tokens\nlog.level = ERROR\n")
+    return config
 
 
 def make_template(folder):
@@ -141,6 +161,8 @@ def make_template(folder):
         inst.ctl("keys", "signing", "--out", folder / "tpf-signing.pem")
         inst.core.stop()
         shutil.copytree(inst.folder / "keyring", folder / "keyring")
+        if inst.token:
+            shutil.copytree(inst.folder / "token", folder / "token")
     finally:
         inst.remove()
 
@@ -150,9 +172,9 @@ class Installation:
 
     def __init__(self, template=None, registers=("IPLOS",), kind="test", name="systemtest", register_settings=None,
                  sources=None, limits=None, reserve="16 MiB", sections="", log_level="debug", operators_group="",
-                 fresh_keys=False, core_user=None, forward_settings=""):
+                 fresh_keys=False, core_user=None, forward_settings="", token=None):
         """`register_settings`: {register: lines of TOML}; `sources`: {name: lines}; `limits`: {key: value};
-        `sections`: further TOML; `forward_settings`: further lines of [forward]; `fresh_keys`: begin with an empty key ring; `core_user`: whom the core runs as."""
+        `sections`: further TOML; `forward_settings`: further lines of [forward]; `fresh_keys`: begin with an empty key ring; `core_user`: whom the core runs as; `token`: keys in a token (default: as the run says)."""
         self.template = Path(template or os.environ["TPF_SYSTEM_TEMPLATE"])
         self.folder = Path(tempfile.mkdtemp(prefix="tpf-system-"))
         # Other users may look for the socket, and shall be refused by the core itself.
@@ -162,6 +184,7 @@ class Installation:
         self.limits, self.reserve, self.sections = limits or {}, reserve, sections
         self.log_level, self.operators_group = log_level, operators_group
         self.spool = self.folder / "spool"
+        self.token = with_token() if token is None else token
         self.core_user, self.forward_settings = core_user, forward_settings
         self.ports = {}
         self.wrap = {}  # {"core", "forward", "register" or "ctl": a command that runs that program}
@@ -175,6 +198,16 @@ class Installation:
         self.spool.mkdir(exist_ok=True)
         (self.folder / "tmp").mkdir()
         self.key_file = self.template / "nokler.xml"
+        self.module = SOFTHSM
+        if self.token:
+            if fresh_keys:
+                make_token(self.folder / "token")
+            else:
+                shutil.copytree(self.template / "token", self.folder / "token")
+            token_config(self.folder / "token")
+            pin = self.folder / "credentials" / "pkcs11-pin"
+            pin.write_text(PIN + "\n")
+            pin.chmod(0o600)
 
     # --- configuration ---
     def config_text(self):
@@ -183,6 +216,7 @@ class Installation:
                  f'keyring = "{self.folder}/keyring"', f'socket = "{self.folder}/core.sock"',
                  "[control]", f'operators_group = "{self.operators_group}"', "[log]", f'level = "{self.log_level}"',
                  # Root may lock its memory, others seldom; what it does then: test_memory.py.
+                 *(["[pkcs11]", f'uri = "pkcs11:token=tpf?module-path={self.module}"'] if self.token else []),
                  *(["[memory]", 'lock = "try"'] if self.core_user else []),
                  "[disk]", f'reserve_bytes = "{self.reserve}"',
                  "[forward]", "backoff_first_seconds = 1", "backoff_max_seconds = 2", "poll_seconds = 1", self.forward_settings]
@@ -244,7 +278,8 @@ class Installation:
 
     @property
     def core_env(self):
-        return {"CREDENTIALS_DIRECTORY": str(self.folder / "credentials"), "TMPDIR": str(self.folder / "tmp")}
+        token = {"SOFTHSM2_CONF": str(self.folder / "token/softhsm2.conf")} if self.token else {}
+        return {"CREDENTIALS_DIRECTORY": str(self.folder / "credentials"), "TMPDIR": str(self.folder / "tmp"), **token}
 
     def start_core(self, *extra):
         self.write_config()
@@ -422,11 +457,12 @@ class Installation:
 
     def make_keys(self):
         """Every key that the tests need, through the core's socket."""
-        self.ctl("keys", "generate", "--kind", "message", "--id", "TPF-2026")
+        token, wrapped = (("--place", "token"), ("--place", "wrapped")) if self.token else ((), ())
+        self.ctl("keys", "generate", "--kind", "message", "--id", "TPF-2026", *token)
         self.ctl("keys", "generate", "--kind", "signing", "--id", "SIGN-2026")
-        for name, version in (("IPLOS", 1), ("IPLOS", 2), ("KPR", 1)):
+        for name, version, place in (("IPLOS", 1, token), ("IPLOS", 2, wrapped), ("KPR", 1, token)):
             self.ctl("keys", "generate", "--kind", "pseudonym", "--id", f"PSEUDONYM-{name}-{version}", "--register", name,
-                     "--version", str(version))
+                     "--version", str(version), *place)
         for name in REGISTERS:
             keys = self.folder / "registers" / name
             self.ctl("keys", "import", "--kind", "register", "--id", f"{name}-2026", "--register", name,

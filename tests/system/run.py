@@ -113,6 +113,7 @@ def main():
     parser.add_argument("--bin", default=str(HERE.parents[1] / "build/release/bin"), help="folder of the programs")
     parser.add_argument("--jobs", type=int, default=2, help="test classes at once")
     parser.add_argument("--allow-skip", action="append", default=[], metavar="NAME", help="a test that may be skipped")
+    parser.add_argument("--token", action="store_true", help="every installation's keys in a PKCS#11 token (SoftHSM)")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for each test")
     parser.add_argument("filters", nargs="*", metavar="FILTER")
     options = parser.parse_args()
@@ -120,6 +121,8 @@ def main():
     if missing:
         sys.exit(f"error: {options.bin} has no {', '.join(missing)}\nhint: build them first: script/build, or give --bin")
     os.environ["TPF_BIN"] = str(Path(options.bin).resolve())
+    if options.token:
+        os.environ["TPF_SYSTEM_TOKEN"] = "1"
     sys.path.insert(0, str(HERE))
     os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
     began = time.monotonic()

@@ -16,6 +16,7 @@ import unittest
 import uuid
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import bad_input
@@ -100,6 +101,36 @@ class Legacy(Case):
                 message = message.but(header=s.replace(good.header, meldings_id=str(uuid.uuid4())))
                 reasons.add(self.refuse(message, "DEKRYPTERING")["reason"])
         self.assertEqual(len(reasons), 1, reasons)
+
+    def test_twenty_failures_suspend_the_key_until_an_operator_resumes_it(self):
+        inst = self.installation(sources={"epj": f'kind = "folder"\nuser = "{os.getuid()}"'})
+        inst.start()
+        inst.ctl("keys", "generate", "--kind", "message", "--id", "NETT", "--profile", "legacy-net:rsa-1_5")
+        key = published(inst)["TPF", "NETT"]
+        good = lambda: self.good().but(tpf_key=key, seal=RSA_1_5)
+        for i in range(20):
+            self.assertNotIn("suspended", inst.ask("status")["keys"])
+            inst.wait_state(inst.submit(good().but(outer_edit=bad_input.flip_tag).build()), "quarantined")
+            if i == 10:  # across a restart
+                self.assertEqual(inst.core.stop(), 0)
+                inst.start_core()
+        self.assertEqual(inst.ask("status")["keys"]["suspended"], ["NETT"])
+        self.assertIn("NETT is suspended", inst.ctl("status").stdout.decode())
+        self.assertIn("tpfctl keys resume NETT", inst.ctl("keys", "list").stdout.decode())
+        # Good or bad: it waits, and nobody is told anything.
+        waiting = [inst.submit(m.build()) for m in (good(), good().but(outer_edit=bad_input.flip_tag))]
+        env.until("both to wait", lambda: len(inst.ask("status")["waiting"]) == 2)
+        self.assertEqual([inst.row(m)["state"] for m in waiting], ["claimed"] * 2)
+        # Other keys go on.
+        inst.wait_state(inst.submit(self.good().build()), "delivered")
+        inst.ctl("keys", "resume", "NETT", "--reason", "the sender has mended its program")
+        inst.wait_state(waiting[0], "delivered")
+        inst.wait_state(waiting[1], "quarantined")
+        self.assertNotIn("suspended", inst.ask("status")["keys"])
+        events = [e for e in inst.ctl("audit", "show", "--limit", "1000", json_output=True)["entries"] if e["kind"] == "key"]
+        self.assertEqual([(e["fields"]["action"], e["fields"].get("reason")) for e in events[-2:]],
+                         [("resume", "the sender has mended its program"), ("resume", None)])
+        self.assertEqual(inst.ctl("keys", "resume", "TPF-2026", "--reason", "x", check=False).returncode, 1)
 
     def test_persons_are_never_sealed_so(self):
         self.refuse(self.good().but(seal_person=RSA_1_5), "ALGORITME")
@@ -571,3 +602,53 @@ class Guide(Case):
         self.rehearse(inst, "destroy-second", user="bin")
         self.assertFalse(list((inst.folder / "keyring").glob("SIGN-2026.*")))
         self.rehearse(inst, "weekly")
+
+
+class Roots(Case):
+    """Key files signed by roots that senders pin (docs/key-management.md, "Signed key files")."""
+
+    def root(self, inst, *arguments, check=True, passphrase=b"offline\n"):
+        return env.run([env.BIN / "tpfctl", "keys", "root", *arguments, "--passphrase-fd", "0"], check=check, stdin=passphrase)
+
+    def test_a_signed_key_file_and_its_forgeries(self):
+        inst = self.installation()
+        inst.start_core()
+        for owner in ("TPF", "IPLOS"):
+            self.root(inst, "generate", "--owner", owner, "--out", inst.folder / f"root-{owner}")
+        pinned = inst.folder / "rot.txt"
+        pinned.write_bytes(b"".join((inst.folder / f"root-{owner}/root.txt").read_bytes() for owner in ("TPF", "IPLOS")))
+        file, export = inst.folder / "nokler-2.xml", inst.folder / "eksport.xml"
+        env.generate(export, 2)
+        inst.ctl("keys", "publish", "--edition", "2", "--out", file)
+        inst.key_file = file
+
+        def krypt():
+            done = inst.krypt(export, inst.folder / "ut.xml", check=False, extra=("--rot", pinned))
+            self.assertEqual(done.returncode == 0, (inst.folder / "ut.xml").exists())
+            (inst.folder / "ut.xml").unlink(missing_ok=True)
+            return done.stderr.decode()
+        self.assertIn("Nøkkelfilen er ikke signert", krypt())
+        self.root(inst, "sign", "--key", inst.folder / "root-TPF/root.pem", file)
+        self.assertIn("ikke signert av IPLOS", krypt())
+        self.root(inst, "sign", "--owner", "IPLOS", "--key", inst.folder / "root-IPLOS/root.pem", file)
+        self.assertEqual(krypt(), "")
+        # The format, judged by another implementation.
+        for line in Path(f"{file}.sig").read_text().splitlines():
+            owner, signature = line.split(" ")
+            root = base64.b64decode((inst.folder / f"root-{owner}/root.txt").read_text().split(" ")[1])
+            ed25519.Ed25519PublicKey.from_public_bytes(root).verify(
+                base64.b64decode(signature), b"tpf-nokkelfil-v1\0" + owner.encode() + b"\0" + file.read_bytes())
+        good = file.read_bytes()
+        file.write_bytes(good[:-2] + " ".encode("utf-16-le"))
+        self.assertIn("noen kan ha byttet filen", krypt())
+        # An older one with good signatures.
+        inst.ctl("keys", "publish", "--edition", "1", "--out", file)
+        for owner in ("TPF", "IPLOS"):
+            self.root(inst, "sign", "--owner", owner, "--key", inst.folder / f"root-{owner}/root.pem", file)
+        self.assertIn("Nøkkelfilen er eldre (utgave 1) enn den som sist ble brukt (utgave 2)", krypt())
+        # The root key is sealed, and a folder is never overwritten.
+        self.assertIn(b"ENCRYPTED PRIVATE KEY", (inst.folder / "root-TPF/root.pem").read_bytes())
+        self.assertEqual((inst.folder / "root-TPF/root.pem").stat().st_mode & 0o777, 0o600)
+        wrong = self.root(inst, "sign", "--key", inst.folder / "root-TPF/root.pem", file, check=False, passphrase=b"other\n")
+        self.assertEqual(wrong.returncode, 1)
+        self.assertEqual(self.root(inst, "generate", "--out", inst.folder / "root-TPF", check=False).returncode, 1)

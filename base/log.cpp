@@ -6,11 +6,17 @@
 
 #include <atomic>
 
+#include "base/journal_socket.h"
+
 namespace tpf::log {
 namespace {
 
 std::shared_ptr<spdlog::logger>& logger() {
     static std::shared_ptr<spdlog::logger> instance;
+    return instance;
+}
+std::unique_ptr<const JournalSocket>& journal() {
+    static std::unique_ptr<const JournalSocket> instance;
     return instance;
 }
 std::atomic<bool> test_installation{false};
@@ -27,6 +33,38 @@ spdlog::level::level_enum level_of(Level level) {
             return spdlog::level::err;
     }
     return spdlog::level::err;
+}
+
+/// As syslog numbers them.
+const char* priority_of(Level level) {
+    switch (level) {
+        case Level::debug:
+            return "7";
+        case Level::info:
+            return "6";
+        case Level::warning:
+            return "4";
+        case Level::error:
+            return "3";
+    }
+    return "3";
+}
+
+std::string journal_name(std::string_view name) {
+    std::string out = "TPF_";
+    for (const char c : name) out += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : '_';
+    return out;
+}
+
+bool to_journal(Level level, const std::string& line, std::initializer_list<Field> fields) {
+    JournalSocket::Fields out = {
+        {"MESSAGE", line}, {"PRIORITY", priority_of(level)}, {"SYSLOG_IDENTIFIER", logger()->name()}};
+    for (const Field& field : fields) {
+        out.emplace_back(journal_name(field.name), field.value);
+        // KKKK-BB-OOOOOOOOO
+        if (field.name == "sender" && field.value.size() > 4) out.emplace_back("TPF_KOMMUNE", field.value.substr(0, 4));
+    }
+    return journal()->send(out);
 }
 
 /// Values stand in quotes when they hold more than a word, with quotes and control characters made visible: a value
@@ -55,10 +93,19 @@ void init(std::string_view program, Level least) {
     logger()->set_formatter(std::move(formatter));
     logger()->set_level(level_of(least));
     logger()->flush_on(spdlog::level::debug);
+    if (JournalSocket::is_ours()) use_journal(JournalSocket::kPath);
+}
+
+void use_journal(std::string_view socket) {
+    journal() = std::make_unique<const JournalSocket>(socket);
 }
 
 void set_installation(Installation installation) {
     test_installation = installation == Installation::test;
+}
+
+void set_level(Level least) {
+    if (logger()) logger()->set_level(level_of(least));
 }
 
 Result<Level> parse_level(std::string_view text) {
@@ -80,6 +127,7 @@ void write(Level level, std::string_view text, std::initializer_list<Field> fiel
         line += '=';
         append_value(line, field.value);
     }
+    if (journal() && to_journal(level, line, fields)) return;
     logger()->log(level_of(level), spdlog::string_view_t(line.data(), line.size()));
 }
 

@@ -1,5 +1,7 @@
 #pragma once
-// The operator's log: one line per event on standard error (or, under systemd, to the journal with its fields).
+// The operator's log: one line per event on standard error. Where systemd connected that to its journal, the event goes
+// there directly, with the same line as its MESSAGE and each value in a field of its own: TPF_MESSAGE, TPF_REGISTER,
+// TPF_CODE, TPF_STAGE and so on; of a sender also TPF_KOMMUNE. `journalctl TPF_MESSAGE=…` is one message's way.
 // Texts are constant; what varies goes into fields with a name. Never content of a message: there is no field for it,
 // and identity numbers and keys have no conversion to string.
 //
@@ -17,7 +19,7 @@ namespace tpf::log {
 enum class Level { debug, info, warning, error };
 
 /// A named value. Names in use: message (spool id), sender, register, code, stage, source, operator, key, persons,
-/// bytes, seconds, path, error, hint.
+/// bytes, seconds, path, settings, error, hint. A name is of a-z and _.
 struct Field {
     Field(std::string_view name_, std::string_view value_) : name(name_), value(value_) {}
     Field(std::string_view name_, const char* value_) : name(name_), value(value_) {}
@@ -32,6 +34,8 @@ struct Field {
 void init(std::string_view program, Level least);
 /// From then on each line says so: "TEST INSTALLATION".
 void set_installation(Installation installation);
+/// Another least level from now on.
+void set_level(Level least);
 [[nodiscard]] Result<Level> parse_level(std::string_view text);
 
 /// Thread-safe.

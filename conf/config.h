@@ -177,7 +177,12 @@ struct Reloadable {
         Seconds poll_seconds{};
         friend bool operator==(const Forward&, const Forward&) = default;
     };
+    struct Metrics {
+        Path file;  ///< empty: none is written
+        friend bool operator==(const Metrics&, const Metrics&) = default;
+    };
     Log log;
+    Metrics metrics;
     Workers workers;
     Limits limits;
     Disk disk;

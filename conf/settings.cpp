@@ -135,6 +135,14 @@ void add_log_and_workers(std::vector<Setting<Config>>& table) {
          .what = "The least level that is logged. `info` is one line per stage of a message; `error` means: act now."},
         Choice<log::Level>{level_words()}, AT(reloadable.log.level)));
     table.push_back(setting<Config>(
+        {.section = "metrics",
+         .key = "file",
+         .by_default = "/run/tpf/tpf.prom",
+         .reloadable = true,
+         .what = "File that the core writes its numbers to every 15 seconds, for the textfile collector of Prometheus' "
+                 "node_exporter: put a link to it into the collector's folder. Empty: none is written."},
+        AbsolutePath{.may_be_empty = true}, AT(reloadable.metrics.file)));
+    table.push_back(setting<Config>(
         {.section = "workers",
          .key = "threads",
          .by_default = 0,
@@ -436,6 +444,7 @@ const std::vector<Section>& sections() {
         {"paths", "Where things lie. All paths are absolute.", false},
         {"control", "The core's unix socket, for operators.", false},
         {"log", "The operator's log (standard error, or systemd's journal).", false},
+        {"metrics", "Numbers for monitoring.", false},
         {"workers", "How the core works off messages.", false},
         {"pkcs11", "A token (hardware security module) that has keys.", false},
         {"memory", "What the core's memory may be kept in.", false},

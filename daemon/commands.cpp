@@ -11,6 +11,7 @@ Result<Json> Commands::run(const Json& request, const Operator& who, ControlStre
     };
     static constexpr std::array kCommands = {
         Entry{"status", &Commands::status},
+        Entry{"metrics", &Commands::metrics},
         Entry{"check", &Commands::check},
         Entry{"submit", &Commands::submit},
         Entry{"queue list", &Commands::queue_list},
@@ -33,6 +34,7 @@ Result<Json> Commands::run(const Json& request, const Operator& who, ControlStre
         Entry{"keys signing", &Commands::keys_signing},
         Entry{"audit show", &Commands::audit_show},
         Entry{"audit verify", &Commands::audit_verify},
+        Entry{"backup", &Commands::backup},
         Entry{"journal check", &Commands::journal_check},
     };
     TPF_TRY(const std::string name, text_arg(request, "command", true));

@@ -33,9 +33,12 @@ class Commands {
 
     // commands_status.cpp
     Result<Json> status(const Call& call);
+    Result<Json> metrics(const Call& call);
     Result<Json> check(const Call& call);
     Result<Json> audit_show(const Call& call);
     Result<Json> audit_verify(const Call& call);
+    // commands_backup.cpp
+    Result<Json> backup(const Call& call);
     // commands_journal.cpp
     Result<Json> journal_check(const Call& call);
     // commands_queue.cpp

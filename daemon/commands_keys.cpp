@@ -222,7 +222,7 @@ Result<Json> Commands::keys_signing(const Call& call) {
 
 Result<std::string> Commands::key_needed_for(const KeyFacts& key) const {
     if (key.kind != KeyKind::pseudonym) return std::string();
-    for (const auto& [name, output] : conf::output_settings(core_.config).registers) {
+    for (const auto& [name, output] : conf::output_settings(*core_.config.now()).registers) {
         const auto& versions = output.pseudonym_versions;
         if (name == *key.reg && std::find(versions.begin(), versions.end(), key.version) != versions.end()) {
             return "pseudonym_versions of register " + name.str() + " names version " + std::to_string(key.version) +

@@ -79,9 +79,10 @@ Result<Json> Commands::submit(const Call& call) {
     auto sender = Avsender::parse(sender_text);
     if (!sender) return fail(Code::usage, "sender: " + sender.error().detail(), "give --sender 0301-00-974761076");
     if (call.body == 0) return fail(Code::usage, "an empty file");
-    if (call.body > core_.config.reloadable.limits.message_bytes)
+    const auto config = core_.config.now();
+    if (call.body > config->reloadable.limits.message_bytes)
         return fail(Code::usage, "the file is larger than [limits] message_bytes");
-    TPF_TRY(core_.journal.check_quota(quota_of(core_.config), sender.value()));
+    TPF_TRY(core_.journal.check_quota(quota_of(*config), sender.value()));
     TPF_TRY(auto writer, queue::InboxWriter::begin(core_.spool, call.body));
     SocketFile body(call.stream, call.body);
     Bytes block(pseudonym::Pass::kPiece);
@@ -190,7 +191,7 @@ Result<Json> Commands::queue_retry(const Call& call) {
     const auto held = core_.locks.hold(row.id);
     AuditEntry entry(AuditKind::retried, call.who.name);
     entry.message(row.id).with("reason", reason).with("was", queue::to_string(row.state));
-    TPF_TRY(core_.journal.retry(row.id, conf::pinned_json(core_.config), entry));
+    TPF_TRY(core_.journal.retry(row.id, conf::pinned_json(*core_.config.now()), entry));
     TPF_TRY(core_.spool.retry(row.id));
     coordinator_.enqueue(row.id);
     log::info("retried by an operator", {{"stage", "retry"}, {"message", row.id}, {"operator", call.who.name}});

@@ -6,67 +6,23 @@
 #include "daemon/commands.h"
 #include "daemon/ring_keys.h"
 #include "daemon/socket_file.h"
+#include "daemon/status.h"
 
 namespace tpf::daemon {
 namespace {
 
-constexpr std::size_t kTroubleShown = 20;
 constexpr std::size_t kVerifyStep = 2000;
-
-Json register_json(const queue::RegisterHealth& health) {
-    Json json = {{"register", health.name.str()}, {"since", format_utc(health.since)}};
-    json["state"] = health.trouble ? "trouble" : "well";
-    if (health.trouble) {
-        json["code"] = info(*health.trouble).name;
-        json["attempts"] = health.attempts;
-        json["hint"] = info(*health.trouble).remedy;
-    }
-    return json;
-}
-
-Json token_json(const crypto::Pkcs11Token::State& state) {
-    Json json = {{"state", state.present ? "there" : "away"}, {"since", format_utc(state.since)}};
-    if (!state.present) json["error"] = state.trouble;
-    return json;
-}
 
 }  // namespace
 
 Result<Json> Commands::status(const Call&) {
-    Json json = {{"version", TPF_VERSION}, {"since", format_utc(started_)}};
-    TPF_TRY(const auto counts, core_.journal.counts());
-    json["messages"] = Json::object();
-    for (const queue::State state : queue::kStates) {
-        const auto found = counts.find(state);
-        json["messages"][std::string(queue::to_string(state))] = found == counts.end() ? 0 : found->second;
-    }
-    TPF_TRY(const auto inbox, core_.spool.list_inbox());
-    json["inbox"] = inbox.ids.size();
-    TPF_TRY(const auto oldest, core_.journal.oldest_waiting());
-    if (oldest) json["oldest_waiting"] = format_utc(*oldest);
-    json["registers"] = Json::array();
-    for (const auto& health : core_.spool.register_health()) json["registers"].push_back(register_json(health));
-    TPF_TRY(const auto trouble, core_.journal.in_trouble(kTroubleShown));
-    json["waiting"] = Json::array();
-    for (const auto& row : trouble)
-        json["waiting"].push_back(
-            {{"id", row.id.str()}, {"code", info(*row.attempt_code).name}, {"reason", row.attempt_reason}});
-    const auto blocked = core_.spool.blocked().summary(kTroubleShown);
-    json["left"] = {{"count", blocked.count}, {"entries", blocked.some}};
-    TPF_TRY(const std::uint64_t free, core_.spool.free_bytes());
-    const std::uint64_t reserve = core_.config.reloadable.disk.reserve_bytes;
-    json["disk"] = {{"free_bytes", free}, {"reserve_bytes", reserve}, {"intake", free > reserve ? "open" : "stopped"}};
-    json["keys"] = {{"message_key", core_.keys.has_message_key()},
-                    {"signing_key", core_.keys.signing_key().has_value()}};
-    for (const auto& key : core_.keys.list()) {
-        if (crypto::is_suspended(key)) json["keys"]["suspended"].push_back(key.id.str());
-    }
-    if (core_.token != nullptr) json["keys"]["token"] = token_json(core_.token->state());
-    const auto statistics = core_.journal.statistics();
-    json["journal"] = {{"commits", statistics.commits},
-                       {"changes", statistics.changes},
-                       {"copy", copy_json(core_.journal.copy_state())}};
-    return json;
+    return read_status(core_, started_);
+}
+
+Result<Json> Commands::metrics(const Call& call) {
+    TPF_TRY(const Json status, read_status(core_, started_));
+    const auto form = call.args.value("prometheus", false) ? MetricsForm::prometheus : MetricsForm::openmetrics;
+    return Json{{"text", metrics_text(status, core_.metrics.snapshot(), form)}};
 }
 
 /// A dry run: the pass without output, and what the journal would say. Changes no message; that somebody had a message
@@ -75,7 +31,7 @@ Result<Json> Commands::check(const Call& call) {
     AuditEntry entry(AuditKind::operator_action, call.who.name);
     entry.with("command", "check").with("bytes", call.body);
     TPF_TRY(core_.journal.record(entry));
-    const conf::OutputSettings settings = conf::output_settings(core_.config);
+    const conf::OutputSettings settings = conf::output_settings(*core_.config.now());
     const RingKeys keys(core_.keys, settings);
     pseudonym::PassOptions options;
     options.limits = pass_limits(settings.limits);

@@ -43,11 +43,10 @@ Status send_body(ControlStream& stream, const ControlBody& body) {
     return ok();
 }
 
-}  // namespace
+using Talk = std::function<Status(const Json&, ControlStream&)>;
 
-Result<ControlAnswer> ask_core(const Path& socket, std::string_view command, const Json& args,
-                               const std::optional<ControlBody>& body,
-                               const std::function<void(const Json&)>& progress) {
+Result<ControlAnswer> exchange(const Path& socket, std::string_view command, const Json& args,
+                               const std::optional<ControlBody>& body, const Talk& talk) {
     TPF_TRY(const UniqueFd fd, connect_to(socket));
     ControlStream stream(fd.get());
     const Status asked = stream.write_line({{"command", command}, {"args", args}, {"body", body ? body->size : 0}});
@@ -60,7 +59,9 @@ Result<ControlAnswer> ask_core(const Path& socket, std::string_view command, con
         const auto line = stream.read_line(kMaxControlLine);
         if (!line) return fail(asked ? line.error() : asked.error());
         TPF_TRY(json, parse_object(line.value()));
-        if (progress && json.contains("progress")) progress(json["progress"]);
+        if (talk && json.contains("progress")) {
+            TPF_TRY(talk(json["progress"], stream));
+        }
     } while (json.contains("progress"));
     ControlAnswer answer{json.value("installation", ""), json.value("name", ""), {}};
     if (json.value("ok", false)) {
@@ -73,6 +74,22 @@ Result<ControlAnswer> ask_core(const Path& socket, std::string_view command, con
     if (text.rfind(code + ": ", 0) == 0) text.erase(0, code.size() + 2);
     const CodeInfo* known = find_code(code);
     return fail(known != nullptr ? known->code : Code::internal, text, error.value("hint", ""));
+}
+
+}  // namespace
+
+Result<ControlAnswer> ask_core(const Path& socket, std::string_view command, const Json& args,
+                               const std::optional<ControlBody>& body,
+                               const std::function<void(const Json&)>& progress) {
+    const auto tell = [&](const Json& json, ControlStream&) -> Status {
+        if (progress) progress(json);
+        return ok();
+    };
+    return exchange(socket, command, args, body, tell);
+}
+
+Result<ControlAnswer> ask_core_and_talk(const Path& socket, std::string_view command, const Talk& talk) {
+    return exchange(socket, command, Json::object(), std::nullopt, talk);
 }
 
 }  // namespace tpf::daemon

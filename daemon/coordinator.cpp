@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <thread>
 #include <utility>
 
@@ -21,7 +22,9 @@ constexpr std::chrono::seconds kAnswerDelay{5};   // after a round in which a kv
 constexpr unsigned kDrainRounds = 3;              // with --drain: that wrote none of those that are due
 constexpr std::chrono::seconds kDrainTime{60};    // after SIGTERM: for what runs
 constexpr std::chrono::seconds kRemovalEvery{60};
+constexpr std::chrono::seconds kMetricsEvery{15};  // as often as Prometheus usually asks
 constexpr std::chrono::milliseconds kDrainPoll{20};
+constexpr std::chrono::milliseconds kPausePoll{500};
 constexpr std::size_t kBatch = 256;
 /// Messages handed to the pool at once: enough to keep it busy, few enough that a stop is quick.
 constexpr std::size_t kMostInFlight = 512;
@@ -40,8 +43,8 @@ auto caught(const Work& work) -> decltype(work()) {
     }
 }
 
-unsigned passes(const conf::Config& config) {
-    const unsigned configured = config.fixed.workers.threads;
+unsigned passes(const conf::Fixed& fixed) {
+    const unsigned configured = fixed.workers.threads;
     return configured != 0 ? configured : std::max(1U, std::thread::hardware_concurrency());
 }
 
@@ -54,14 +57,15 @@ Coordinator::Coordinator(Core& core, int wake_fd, int signal_fd)
       inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
       pipeline_(core),
       receipts_(core),
-      pool_(passes(core.config) * kThreadsPerPass + kMoreThreads, std::max(1U, passes(core.config) - 1)) {
+      metrics_file_(core, core.clock.utc()),
+      pool_(passes(core.config.fixed) * kThreadsPerPass + kMoreThreads, std::max(1U, passes(core.config.fixed) - 1)) {
     watch(core_.spool.folders().inbox_new);
     watch(core_.spool.folders().receipts_new);
     for (const auto& [name, source] : core_.config.fixed.sources) {
         if (source.kind != conf::SourceKind::drop) continue;
         watch(source.path);
         const auto admit = [this](const queue::DropSettings& settings, std::uint64_t) {
-            return core_.journal.check_quota(quota_of(core_.config), settings.sender);
+            return core_.journal.check_quota(quota_of(*core_.config.now()), settings.sender);
         };
         drops_.emplace_back(core_.spool, core_.clock,
                             queue::DropSettings{name, source.path, source.sender, source.settle_seconds}, admit);
@@ -93,8 +97,13 @@ bool Coordinator::run(Mode mode) {
         report(fail(claimed.error()));
     }
     while (!core_.lifecycle.stopping()) {
-        const auto poll = mode == Mode::drain ? kDrainPoll : core_.config.reloadable.workers.poll_seconds;
+        const auto poll = mode == Mode::drain ? kDrainPoll : core_.config.now()->reloadable.workers.poll_seconds;
         if (core_.clock.steady() - folders_looked_at_ >= poll) folders_changed_ = true;
+        resting_ = paused_ > 0;
+        if (resting_) {
+            wait(kPausePoll);
+            continue;
+        }
         const bool looked = folders_changed_;
         look_around();
         if (mode == Mode::drain && idle()) {
@@ -230,6 +239,11 @@ void Coordinator::submit_message(const SpoolId& id, std::uint64_t size) {
         const std::lock_guard lock(mutex_);
         const auto waits = later_.find(id);
         if (waits != later_.end() && waits->second.next > core_.clock.steady()) return;
+        // take_ripe() finds it when the pause is over.
+        if (paused_ > 0) {
+            later_.try_emplace(id, Later{core_.clock.steady(), kFirstDelay});
+            return;
+        }
         if (!in_flight_.insert(id).second) return;
     }
     if (size == 0) {
@@ -238,7 +252,7 @@ void Coordinator::submit_message(const SpoolId& id, std::uint64_t size) {
             if (info) size = std::max(size, info.value().size);
         }
     }
-    const bool large = size >= core_.config.reloadable.workers.large_message_bytes;
+    const bool large = size >= core_.config.now()->reloadable.workers.large_message_bytes;
     hand_out(large ? WorkerPool::Size::large : WorkerPool::Size::small, [this, id] { work_on(id); });
 }
 
@@ -322,6 +336,15 @@ void Coordinator::housekeeping() {
             core_.lifecycle.wake();
         });
     }
+    if (!metrics_in_flight_ && now >= metrics_next_) {
+        metrics_in_flight_ = true;
+        metrics_next_ = now + kMetricsEvery;
+        hand_out(WorkerPool::Size::small, [this] {
+            metrics_file_.write();
+            const std::lock_guard inner(mutex_);
+            metrics_in_flight_ = false;
+        });
+    }
     if (!removal_in_flight_ && core_.clock.steady() >= removal_next_) {
         removal_in_flight_ = true;
         removal_next_ = core_.clock.steady() + kRemovalEvery;
@@ -333,6 +356,35 @@ void Coordinator::housekeeping() {
             if (removed && removed.value() == kBatch) removal_next_ = {};
         });
     }
+}
+
+Coordinator::Pause::Pause(Coordinator& coordinator) : coordinator_(coordinator) {
+    // Whoever hands something out has said so under this lock before.
+    const std::lock_guard lock(coordinator_.mutex_);
+    ++coordinator_.paused_;
+}
+
+Coordinator::Pause::~Pause() {
+    --coordinator_.paused_;
+    coordinator_.core_.lifecycle.wake();
+}
+
+bool Coordinator::Pause::wait_until_quiet(std::chrono::seconds most, const std::function<bool()>& go_on) const {
+    const auto until = std::chrono::steady_clock::now() + most;
+    auto next = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+    while (!coordinator_.quiet()) {
+        const auto now = std::chrono::steady_clock::now();
+        if (now > until || coordinator_.core_.lifecycle.stopping()) return false;
+        if (now > next && !go_on()) return false;
+        if (now > next) next = now + std::chrono::seconds(1);
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return true;
+}
+
+bool Coordinator::quiet() const {
+    const std::lock_guard lock(mutex_);
+    return resting_ && in_flight_.empty() && pool_.busy() == 0;
 }
 
 /// Each piece of work is watched for signs of life.
@@ -368,7 +420,10 @@ void Coordinator::wait(std::chrono::milliseconds most) {
 void Coordinator::read_signals() {
     signalfd_siginfo info{};
     while (::read(signal_fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-        if (++signals_ == 1) {
+        if (info.ssi_signo == SIGHUP) {
+            if (reload_) reload_();
+            folders_changed_ = true;
+        } else if (++signals_ == 1) {
             log::info("stopping: what runs is finished first; a second signal cuts it short");
             core_.lifecycle.request_stop();
         } else {

@@ -2,12 +2,15 @@
 // The core's main loop: watches inbox, receipts and drop folders, hands messages to the workers, writes kvitteringer,
 // removes what retention lets go, and ends when it should.
 
+#include <atomic>
+#include <functional>
 #include <map>
 #include <set>
 
 #include "base/unique_fd.h"
 #include "daemon/pipeline.h"
 #include "daemon/receipts.h"
+#include "daemon/status.h"
 #include "daemon/watchdog.h"
 #include "daemon/worker_pool.h"
 #include "queue/drop_source.h"
@@ -17,7 +20,7 @@ namespace tpf::daemon {
 /// Runs on one thread; enqueue() from any.
 class Coordinator {
   public:
-    /// `wake_fd`: the lifecycle's eventfd. `signal_fd`: a signalfd with SIGTERM and SIGINT.
+    /// `wake_fd`: the lifecycle's eventfd. `signal_fd`: a signalfd with SIGTERM, SIGINT and SIGHUP.
     Coordinator(Core& core, int wake_fd, int signal_fd);
     ~Coordinator();
     Coordinator(const Coordinator&) = delete;
@@ -31,6 +34,21 @@ class Coordinator {
     [[nodiscard]] bool run(Mode mode);
     /// A message whose state became claimed outside the loop (an operator's retry).
     void enqueue(const SpoolId& id);
+    /// While it lives no message, answer or kvittering is taken up: what waits goes on afterwards.
+    class Pause {
+      public:
+        explicit Pause(Coordinator& coordinator);
+        ~Pause();
+        Pause(const Pause&) = delete;
+        Pause& operator=(const Pause&) = delete;
+        /// False: something is still being worked on after `most`, or `go_on` (asked each second) said no.
+        [[nodiscard]] bool wait_until_quiet(std::chrono::seconds most, const std::function<bool()>& go_on) const;
+
+      private:
+        Coordinator& coordinator_;
+    };
+    /// What SIGHUP asks for; called from the loop. Before run().
+    void on_hangup(std::function<void()> reload) { reload_ = std::move(reload); }
     /// A row changed outside the loop: its sender may be due a kvittering.
     void look_for_answers();
 
@@ -47,6 +65,7 @@ class Coordinator {
     void wait(std::chrono::milliseconds most);
     void read_signals();
     [[nodiscard]] bool idle() const;
+    [[nodiscard]] bool quiet() const;
     [[nodiscard]] bool left_over();
     void watch(const Path& folder);
     void report(const Status& status);
@@ -57,6 +76,9 @@ class Coordinator {
     UniqueFd inotify_;
     Pipeline pipeline_;
     Receipts receipts_;
+    MetricsFile metrics_file_;
+    bool metrics_in_flight_ = false;
+    std::chrono::steady_clock::time_point metrics_next_{};
     std::vector<queue::DropSource> drops_;
     struct Later {
         std::chrono::steady_clock::time_point next;
@@ -79,6 +101,9 @@ class Coordinator {
     bool folders_changed_ = true;
     std::chrono::steady_clock::time_point folders_looked_at_{};
     std::chrono::steady_clock::time_point removal_next_{};
+    std::function<void()> reload_;
+    std::atomic<unsigned> paused_{0};
+    std::atomic<bool> resting_{false};  ///< the loop has seen the pause
     unsigned signals_ = 0;
     std::chrono::steady_clock::time_point stop_by_{};
     Watchdog watchdog_;

@@ -5,10 +5,11 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
-#include "conf/config.h"
 #include "crypto/key_ring.h"
 #include "daemon/lifecycle.h"
+#include "daemon/live_config.h"
 #include "daemon/message_locks.h"
+#include "daemon/metrics.h"
 #include "queue/journal.h"
 #include "queue/spool.h"
 
@@ -17,12 +18,13 @@ namespace tpf::daemon {
 struct Core {
     FileSystem& fs;
     const Clock& clock;
-    const conf::Config& config;
+    LiveConfig& config;
     queue::Spool& spool;
     queue::Journal& journal;
     crypto::KeyRing& keys;
     Lifecycle& lifecycle;
     MessageLocks& locks;
+    Metrics& metrics;
     const crypto::Pkcs11Token* token = nullptr;  ///< none where none is configured
 };
 

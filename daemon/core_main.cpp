@@ -9,6 +9,7 @@
 #include "daemon/control_server.h"
 #include "daemon/coordinator.h"
 #include "daemon/process.h"
+#include "daemon/reload.h"
 #include "queue/folder_lock.h"
 #include "queue/journal_rebuild.h"
 #include "queue/recovery.h"
@@ -20,6 +21,7 @@ struct Options {
     std::string config = "/etc/tpf/tpf.toml";
     bool check_config = false;
     bool drain = false;
+    std::optional<pid_t> reload;
     std::optional<int> passphrase_fd;
 };
 
@@ -30,6 +32,8 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
     app.add_option("--config", options.config, "configuration file")->capture_default_str();
     app.add_flag("--check-config", options.check_config, "only check the configuration");
     app.add_flag("--drain", options.drain, "work off what is there and end: 0 nothing is left, 75 something waits");
+    app.add_option("--reload", options.reload,
+                   "check the configuration, then tell the service with this process number to read it anew");
     app.add_option("--passphrase-fd", options.passphrase_fd,
                    "read the keyring's passphrase from this descriptor (default: the credential keyring-passphrase)");
     try {
@@ -48,6 +52,31 @@ Status record_start(queue::Journal& journal, const conf::Config& config) {
         .with("kind", conf::to_string(config.fixed.installation.kind))
         .with("configuration_sha256", conf::digest(config));
     return journal.record(entry);
+}
+
+/// Takes what a changed configuration says, and keeps the old one when the new one is no good. An error is the
+/// journal's.
+Status reload(const Path& file, Core& core) {
+    const Reloading telling;
+    const auto change = read_change(file, *core.config.now());
+    if (!change) {
+        log::error("not reloaded, what was in force stays",
+                   {{"stage", "reload"}, {"code", change.error().name()}, {"error", change.error().detail()}});
+        return ok();
+    }
+    const ConfigChange& found = change.value();
+    AuditEntry entry(AuditKind::configuration, kServiceActor);
+    entry.with("configuration_sha256", conf::digest({core.config.fixed, found.next.reloadable}))
+        .with("changed", names_text(found.changed))
+        .with("needs_restart", names_text(found.needs_restart));
+    if (!found.nothing()) {
+        TPF_TRY(core.journal.record(entry));
+    }
+    core.config.take(found.next.reloadable);
+    core.spool.keep_free(found.next.reloadable.disk.reserve_bytes);
+    log::set_level(found.next.reloadable.log.level);
+    log_change(found);
+    return ok();
 }
 
 /// Keys came out of a backup while the core was stopped: the first it says of them.
@@ -128,10 +157,15 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     crypto::wipe_stack();
     TPF_TRY(keys->announce_restore([&](const auto& restored) { return record_restore(*journal, restored); }));
 
-    Core core{fs, clock, config, *spool, *journal, *keys, lifecycle, locks, token.get()};
+    LiveConfig live(config);
+    Metrics metrics;
+    Core core{fs, clock, live, *spool, *journal, *keys, lifecycle, locks, metrics, token.get()};
     bool nothing_left = false;
     {
         Coordinator coordinator(core, wake.get(), signal_fd);
+        coordinator.on_hangup([&] {
+            if (const Status taken = reload(options.config, core); !taken) lifecycle.fatal(taken.error());
+        });
         TPF_TRY(const auto control, ControlServer::start(core, coordinator));
         notify_systemd("READY=1");
         log::info("ready", {{"stage", "start"}, {"installation", config.fixed.installation.name}});
@@ -157,6 +191,7 @@ int run(int argc, char** argv) {
                     config->fixed.installation.name.c_str());
         return 0;
     }
+    if (options.reload) return ask_to_reload(*options.reload);
     harden_process();
     if (const Status locked = lock_memory(config->fixed.memory.lock); !locked) {
         print_error(locked.error());

@@ -78,7 +78,7 @@ Result<ControlAnswer> rebuild_journal_here(const conf::Config& config, const std
         .settings = conf::pinned_json(config),
         .operator_name = who,
         .reason = reason,
-        .source_of = [&](const queue::InboxEntry& entry) { return source_of(config, entry.kilde, entry.owner); }};
+        .source_of = [&](const queue::InboxEntry& entry) { return source_of(config.fixed, entry.kilde, entry.owner); }};
     if (progress) {
         order.progress = [&](std::string_view what, std::uint64_t done) {
             if (done % 500 == 0) progress({{"part", what}, {"done", done}, {"of", 0}});

@@ -12,9 +12,11 @@
 #include "base/fs.h"
 #include "conf/config.h"
 #include "daemon/ctl.h"
+#include "daemon/ctl_copy.h"
 #include "daemon/ctl_journal.h"
 #include "daemon/ctl_keys.h"
 #include "daemon/ctl_print.h"
+#include "daemon/ctl_status.h"
 #include "daemon/process.h"
 
 namespace tpf::daemon {
@@ -170,8 +172,11 @@ int run(int argc, char** argv) {
     app.add_option("--socket", ctl.socket, "the core's socket, instead");
     app.add_flag("--json", ctl.json, "print the answer as JSON");
     app.require_subcommand(1)->fallthrough();
-    verb(app, ctl, "status", "is it well, and if not, what to do",
-         [](Ctl& c) { return plain(c, "status", print_status); });
+    verb(app, ctl, "status", "is it well, and if not, what to do", show_status);
+    CLI::App* top = verb(app, ctl, "top", "the same, live, with rates; q ends it", show_top);
+    number(top, ctl, "--interval", "interval", "seconds between two looks (default 2)");
+    CLI::App* metrics = verb(app, ctl, "metrics", "the core's numbers, as OpenMetrics", show_metrics);
+    flag(metrics, ctl, "--prometheus", "prometheus", "in Prometheus' text format, as the metrics file has them");
     CLI::App* check = verb(app, ctl, "check", "would this message pass? changes nothing", check_file);
     check->add_option("file", ctl.files, "encrypted message")->required()->expected(1);
     CLI::App* submit = verb(app, ctl, "submit", "hand over encrypted messages for a sender", submit_files);
@@ -185,6 +190,7 @@ int run(int argc, char** argv) {
     add_keys(app, ctl);
     add_audit(app, ctl);
     add_journal(app, ctl);
+    add_copy(app, ctl);
     add_local(app, ctl);
     try {
         app.parse(argc, argv);

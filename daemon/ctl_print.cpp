@@ -40,33 +40,54 @@ std::string print_plain(const Json& result) {
     return out.str();
 }
 
-std::string print_status(const Json& result) {
-    std::ostringstream out;
-    out << "tpfd " << field(result, "version") << ", running since " << field(result, "since") << "\n\nmessages\n";
-    out << "  " << std::left << std::setw(14) << "in the inbox" << field(result, "inbox") << "\n";
-    for (const auto& [state, count] : result["messages"].items())
-        out << "  " << std::left << std::setw(14) << state << count << "\n";
-    if (result.contains("oldest_waiting")) out << "  oldest waiting since " << field(result, "oldest_waiting") << "\n";
+namespace {
+
+void print_findings(std::ostream& out, const Json& result) {
+    const std::string health = result.value("health", "?");
+    out << (health == "ok" ? "WELL" : health == "warning" ? "WARNING" : "CRITICAL") << "\n";
+    for (const Json& finding : result["findings"]) {
+        out << "  " << std::left << std::setw(10) << field(finding, "level") << field(finding, "what") << "\n";
+        const std::string todo = field(finding, "do", "");
+        if (!todo.empty()) out << "            do: " << todo << "\n";
+    }
+}
+
+void print_messages(std::ostream& out, const Json& result) {
+    out << "\nmessages\n  " << std::left << std::setw(14) << "in the inbox" << field(result, "inbox") << "\n";
+    for (const auto& [state, count] : result["messages"].items()) {
+        out << "  " << std::left << std::setw(14) << state << std::setw(8) << count;
+        if (result["oldest"].contains(state)) out << " oldest of " << field(result["oldest"], state.c_str());
+        out << "\n";
+    }
+    for (const Json& row : result["waiting"])
+        out << "  waits: " << field(row, "id") << " " << field(row, "code") << ": " << field(row, "reason") << "\n";
+    for (const Json& entry : result["left"]["entries"]) out << "  left: " << text_of(entry) << "\n";
+}
+
+void print_registers(std::ostream& out, const Json& result) {
     out << "\nregisters\n";
-    if (result["registers"].empty()) out << "  nothing heard of tpf-forward yet: is it running?\n";
     for (const Json& reg : result["registers"]) {
         out << "  " << field(reg, "register") << ": " << field(reg, "state") << " since " << field(reg, "since");
         if (reg.contains("code"))
-            out << ", " << field(reg, "code") << " (" << field(reg, "attempts") << " attempts): " << field(reg, "hint");
-        out << "\n";
+            out << ", " << field(reg, "code") << " (" << field(reg, "attempts") << " attempts), next try "
+                << field(reg, "next_attempt", "under way");
+        out << "; last answer " << field(reg, "last_success", "none yet") << ", " << field(reg, "waiting", "?")
+            << " waiting\n";
+        if (reg.contains("certificate_ends"))
+            out << "    our certificate ends " << field(reg, "certificate_ends") << ", its authorities "
+                << field(reg, "authorities_end") << "\n";
     }
-    for (const Json& row : result["waiting"]) {
-        out << "  waits: " << field(row, "id") << " " << field(row, "code") << ": " << field(row, "reason") << "\n";
-    }
-    const Json& left = result["left"];
-    if (left.value("count", std::uint64_t{0}) != 0) {
-        out << "\nleft       " << left.value("count", std::uint64_t{0})
-            << " entries can be neither moved nor removed: check their owner, mode and content\n";
-        for (const Json& entry : left["entries"]) out << "  " << text_of(entry) << "\n";
-    }
+}
+
+void print_rest(std::ostream& out, const Json& result) {
     const Json& disk = result["disk"];
     out << "\ndisk       " << size_text(disk.value("free_bytes", std::uint64_t{0})) << " free, reserve "
         << size_text(disk.value("reserve_bytes", std::uint64_t{0})) << ", intake " << field(disk, "intake") << "\n";
+    for (const Json& ends : result["keys"]["ends"])
+        out << "key        " << field(ends, "key") << " (" << field(ends, "kind") << ") until "
+            << field(ends, "valid_to") << "\n";
+    out << "audit log  " << field(result["audit"], "entries") << " entries, root " << field(result["audit"], "root")
+        << "\n";
     const Json copy = result["journal"].value("copy", Json::object());
     if (copy.value("state", "current") != "current") {
         out << "journal    its copy is " << field(copy, "state");
@@ -84,10 +105,18 @@ std::string print_status(const Json& result) {
     for (const Json& id : result["keys"].value("suspended", Json::array()))
         out << "keys       " << text_of(id) << " is suspended after too many failures, messages under it wait; "
             << "`tpfctl keys resume`\n";
-    if (!result["keys"].value("message_key", false))
-        out << "keys       no message key: messages wait; `tpfctl keys generate --kind message`\n";
-    if (!result["keys"].value("signing_key", false))
-        out << "keys       no signing key: messages wait; `tpfctl keys generate --kind signing`\n";
+}
+
+}  // namespace
+
+std::string print_status(const Json& result) {
+    std::ostringstream out;
+    print_findings(out, result);
+    out << "\ntpfd " << field(result, "version") << " since " << field(result, "since") << "; tpf-forward "
+        << field(result["forwarder"], "state") << ", heard of " << field(result["forwarder"], "seen", "never") << "\n";
+    print_messages(out, result);
+    print_registers(out, result);
+    print_rest(out, result);
     return out.str();
 }
 

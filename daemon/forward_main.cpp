@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "daemon/forward_outbox.h"
 #include "daemon/process.h"
+#include "daemon/reload.h"
 #include "daemon/watchdog.h"
 #include "forward/dispatcher.h"
 #include "forward/endpoint.h"
@@ -18,6 +19,7 @@ struct Options {
     std::string config = "/etc/tpf/tpf.toml";
     bool check_config = false;
     bool drain = false;
+    std::optional<pid_t> reload;
 };
 
 /// The process's exit status, or what to do.
@@ -32,6 +34,9 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
                  "only check the configuration, and the certificates and keys that it names");
     app.add_flag("--drain", options.drain,
                  "send what is there, each message once, and end: 0 all is answered, 75 something remains");
+    app.add_option("--reload", options.reload,
+                   "check the configuration and what it names, then tell the service with this process number to read "
+                   "it anew");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -40,7 +45,7 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
     return std::nullopt;
 }
 
-using Routes = std::map<RegisterName, forward::Dispatcher::Route>;
+using Routes = std::map<RegisterName, forward::Route>;
 
 /// An endpoint for each register. The first whose files are not in order ends it.
 Result<Routes> make_routes(const conf::Reloadable& settings) {
@@ -59,7 +64,11 @@ Result<Routes> make_routes(const conf::Reloadable& settings) {
             const Error& error = poster.error();
             return fail(error.code(), "register." + name.str() + ": " + error.detail(), std::string(error.hint()));
         }
-        routes.emplace(name, forward::Dispatcher::Route{reg.connections, std::move(poster).value()});
+        TPF_TRY(const UtcTime certificate_ends,
+                forward::certificates_end(reg.client_certificate, forward::Ends::first));
+        TPF_TRY(const UtcTime authorities_end, forward::certificates_end(reg.ca_file, forward::Ends::last));
+        routes.emplace(name,
+                       forward::Route{reg.connections, std::move(poster).value(), certificate_ends, authorities_end});
     }
     return routes;
 }
@@ -74,6 +83,25 @@ forward::DispatcherSettings dispatcher_settings(const conf::Config& config, bool
     out.poll = settings.poll_seconds;
     out.alarm_after = settings.alarm_after_seconds;
     return out;
+}
+
+/// A changed configuration, or new certificates under the same names: all of it, or what was in force stays.
+std::optional<forward::DispatcherChange> reload(const Path& file, LiveConfig& live, const Watchdog& watchdog) {
+    const Reloading telling;
+    const auto refuse = [](const Error& error) {
+        log::error("not reloaded, what was in force stays",
+                   {{"stage", "reload"}, {"code", error.name()}, {"error", error.detail()}, {"hint", error.hint()}});
+        return std::nullopt;
+    };
+    const auto change = read_change(file, *live.now());
+    if (!change) return refuse(change.error());
+    const conf::Reloadable& next = change.value().next.reloadable;
+    auto routes = make_routes(next);
+    if (!routes) return refuse(routes.error());
+    live.take(next);
+    log::set_level(next.log.level);
+    log_change(change.value());
+    return forward::DispatcherChange{dispatcher_settings(*live.now(), false, watchdog), std::move(routes).value()};
 }
 
 void log_report(const forward::Dispatcher::Report& report) {
@@ -94,6 +122,8 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     Watchdog watchdog;
     forward::Dispatcher dispatcher(dispatcher_settings(config, options.drain, watchdog), std::move(routes), outbox,
                                    system_clock(), forward::random_draw());
+    LiveConfig live(config);
+    dispatcher.on_hangup([&] { return reload(options.config, live, watchdog); });
     notify_systemd("READY=1");
     log::info("ready", {{"stage", "start"}, {"installation", config.fixed.installation.name}});
     bool stopping = false;
@@ -134,7 +164,10 @@ int run(int argc, char** argv) {
         print_error(signals.error());
         return 1;
     }
-    if (options.check_config) return check(options, *config);
+    if (options.check_config || options.reload) {
+        const int status = check(options, *config);
+        return options.reload && status == 0 ? ask_to_reload(*options.reload) : status;
+    }
     const auto nothing_left = serve(options, *config, signals.value().get());
     if (!nothing_left) {
         print_error(nothing_left.error());

@@ -95,6 +95,8 @@ std::string health_json(const std::vector<forward::RegisterHealth>& registers, U
         if (health.trouble) one["code"] = info(*health.trouble).name;
         if (health.last_success) one["lastSuccess"] = format_utc(*health.last_success);
         if (health.next_attempt) one["nextAttempt"] = format_utc(*health.next_attempt);
+        if (health.certificate_ends) one["certificateEnds"] = format_utc(*health.certificate_ends);
+        if (health.authorities_end) one["authoritiesEnd"] = format_utc(*health.authorities_end);
         one["inFlight"] = health.in_flight;
         one["waiting"] = health.waiting;
         one["handedOver"] = health.handed_over;

@@ -24,6 +24,14 @@ std::string versions_text(const std::vector<unsigned>& versions) {
     return text;
 }
 
+void count_published(Metrics& metrics, const queue::PassResult& result) {
+    const std::string& reg = result.to.str();
+    metrics.add(Count::pseudonymised, 1, reg);
+    metrics.add(Count::persons, result.persons, reg);
+    metrics.add(Count::persons_without, result.marked.count(), reg);
+    metrics.add(Count::output_bytes, result.output_size, reg);
+}
+
 /// How a message fares that a file's trouble kept: its record no longer fits what lies there.
 bool is_record_trouble(const Error& error) {
     return error.code() == Code::record_form || error.code() == Code::record_damaged;
@@ -31,13 +39,13 @@ bool is_record_trouble(const Error& error) {
 
 }  // namespace
 
-Result<std::string> source_of(const conf::Config& config, const queue::KildeRecord& record, uid_t owner) {
+Result<std::string> source_of(const conf::Fixed& fixed, const queue::KildeRecord& record, uid_t owner) {
     if (owner == ::geteuid()) {
-        const auto found = config.fixed.sources.find(record.source);
-        const bool drop = found != config.fixed.sources.end() && found->second.kind == conf::SourceKind::drop;
+        const auto found = fixed.sources.find(record.source);
+        const bool drop = found != fixed.sources.end() && found->second.kind == conf::SourceKind::drop;
         if (drop || record.source == kOperatorSource) return record.source;
     }
-    for (const auto& [name, source] : config.fixed.sources) {
+    for (const auto& [name, source] : fixed.sources) {
         if (source.kind == conf::SourceKind::folder && name == record.source && uid_of(source.user) == owner)
             return name;
     }
@@ -69,7 +77,7 @@ Result<Pipeline::Outcome> Pipeline::process(const SpoolId& id) {
 /// The message's row; made, and the entry moved to work/, if it is new. Nothing: not now.
 Result<std::optional<Pipeline::Taken>> Pipeline::take(const SpoolId& id) {
     auto entry = core_.spool.read_inbox(id);
-    auto source = entry ? source_of(core_.config, entry.value().kilde, entry.value().owner)
+    auto source = entry ? source_of(core_.config.fixed, entry.value().kilde, entry.value().owner)
                         : Result<std::string>(fail(Code::internal));
     const Path place = core_.spool.folders().inbox_new / id.view();
     const Status movable = core_.fs.may_change(place);
@@ -106,8 +114,8 @@ Result<std::optional<Pipeline::Taken>> Pipeline::claim(const SpoolId& id, const 
                              kilde.received,
                              kilde.size,
                              kilde.sha256,
-                             conf::pinned_json(core_.config),
-                             quota_of(core_.config)};
+                             conf::pinned_json(*core_.config.now()),
+                             quota_of(*core_.config.now())};
     AuditEntry audit = entry_for(AuditKind::received, id);
     audit.with("source", claim.source).with("bytes", claim.size).with("kilde_sha256", kilde.sha256);
     if (kilde.sender) audit.with("sender", kilde.sender->str());
@@ -115,12 +123,17 @@ Result<std::optional<Pipeline::Taken>> Pipeline::claim(const SpoolId& id, const 
     auto claimed = core_.journal.claim(claim, audit);
     if (!claimed) {
         if (claimed.error().code() != Code::quota) return fail(claimed.error());
+        core_.metrics.add(Count::quota_refusals);
+        if (claim.sender) core_.metrics.over_quota(*claim.sender, core_.clock.utc());
         log::warning("stays in the inbox",
                      {{"message", id}, {"code", claimed.error().name()}, {"error", claimed.error().text()}});
         return std::optional<Taken>();
     }
     if (!claimed.value().is_new) return take_known(std::move(claimed.value().row));
     TPF_TRY(core_.spool.claim(id));
+    core_.metrics.add(Count::received);
+    core_.metrics.add(Count::received_bytes, claim.size);
+    core_.metrics.observe(Measure::message_bytes, static_cast<double>(claim.size));
     log::info("received", {{"stage", "claim"},
                            {"message", id},
                            {"source", claim.source},
@@ -133,7 +146,7 @@ Result<std::optional<Pipeline::Taken>> Pipeline::claim(const SpoolId& id, const 
 Status Pipeline::claim_damaged(const SpoolId& id, const Error& why) {
     TPF_TRY(const FileInfo look, core_.spool.look(id));
     const queue::Claim claim{
-        id, kUnknownSource, std::nullopt, core_.clock.utc(), look.size, {}, conf::pinned_json(core_.config)};
+        id, kUnknownSource, std::nullopt, core_.clock.utc(), look.size, {}, conf::pinned_json(*core_.config.now())};
     AuditEntry received = entry_for(AuditKind::received, id);
     received.with("source", kUnknownSource)
         .with("owner_uid", static_cast<std::uint64_t>(look.owner))
@@ -206,6 +219,7 @@ Result<bool> Pipeline::answer_known_bytes(const MessageRow& row, const pseudonym
     audit.with("input_sha256", sha256);
     TPF_TRY(core_.journal.mark_duplicate(row.id, original->id, sha256, audit));
     TPF_TRY(core_.spool.remove_payloads(row.id));
+    core_.metrics.add(Count::duplicates);
     log::info("same bytes as before: answered from the journal",
               {{"stage", "duplicate"}, {"message", row.id}, {"of", original->id}});
     return true;
@@ -219,7 +233,9 @@ Result<Pipeline::Outcome> Pipeline::pass(const MessageRow& row, const queue::Inb
     pseudonym::PassOptions options;
     options.limits = pass_limits(settings.limits);
     options.sender_authenticated = row.sender.has_value();
+    const auto begun = core_.clock.steady();
     PassRun run = run_pass(keys, options, {input, entry.size, &output.value().body()}, core_.lifecycle);
+    core_.metrics.observe(Measure::pass_seconds, std::chrono::duration<double>(core_.clock.steady() - begun).count());
     TPF_TRY(note_failure(core_.keys, run));
     const bool read_all = run.report.has_value() || run.report.error().disposition() == Disposition::quarantine;
     if (read_all && hex(run.input_digest) != entry.kilde.sha256) {
@@ -273,7 +289,7 @@ Result<Pipeline::Outcome> Pipeline::commit(const MessageRow& row, const PassRun&
     duplicate.with("name", name.str()).with("input_sha256", result.input_sha256);
     AuditEntry held = entry_for(AuditKind::held, row.id);
     held.with("sender", name.avsender.str()).with("persons", report.persons);
-    const std::uint64_t limit = core_.config.reloadable.limits.persons_per_day;
+    const std::uint64_t limit = core_.config.now()->reloadable.limits.persons_per_day;
     auto outcome = core_.journal.commit_pass(row.id, result, limit == 0 ? std::nullopt : std::optional(limit),
                                              {std::move(committed), std::move(duplicate), std::move(held)});
     if (!outcome) return failed(row, outcome.error(), &run);
@@ -286,6 +302,7 @@ Result<Pipeline::Outcome> Pipeline::settle(const MessageRow& row, const queue::P
     switch (outcome.kind) {
         case queue::PassOutcome::Kind::committed: {
             TPF_TRY(core_.spool.publish(row.id));
+            count_published(core_.metrics, result);
             log::info("pseudonymised", {{"stage", "commit"},
                                         {"message", row.id},
                                         {"sender", result.name.avsender.str()},
@@ -297,12 +314,14 @@ Result<Pipeline::Outcome> Pipeline::settle(const MessageRow& row, const queue::P
         case queue::PassOutcome::Kind::duplicate: {
             TPF_TRY(core_.spool.drop_output(row.id));
             TPF_TRY(core_.spool.remove_payloads(row.id));
+            core_.metrics.add(Count::duplicates);
             log::info("same message as before: answered from the journal",
                       {{"stage", "duplicate"}, {"message", row.id}});
             return Outcome::done;
         }
         case queue::PassOutcome::Kind::held: {
             TPF_TRY(core_.spool.quarantine(row.id));
+            core_.metrics.add(Count::held);
             log::warning("held: the sender is over its persons per day",
                          {{"stage", "hold"}, {"message", row.id}, {"sender", result.name.avsender.str()}});
             return Outcome::done;
@@ -332,6 +351,7 @@ Result<Pipeline::Outcome> Pipeline::failed(const MessageRow& row, const Error& e
     const Status noted = core_.journal.note_attempt(row.id, error.code(), error.detail(), audit);
     // With a full disk not even that can be written; the message waits all the same.
     if (!noted && noted.error().disposition() == Disposition::stop) return fail(noted.error());
+    core_.metrics.add(Count::waits, 1, error.name());
     log::warning("waits", {{"stage", "pass"},
                            {"message", row.id},
                            {"code", error.name()},
@@ -358,6 +378,7 @@ Status Pipeline::quarantine(const MessageRow& row, const Error& error, const Pas
     }
     TPF_TRY(core_.journal.quarantine(row.id, why, audit));
     TPF_TRY(core_.spool.quarantine(row.id));
+    core_.metrics.add(Count::quarantined, 1, error.name());
     log::warning("quarantined", {{"stage", "quarantine"},
                                  {"message", row.id},
                                  {"code", error.name()},

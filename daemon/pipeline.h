@@ -59,6 +59,6 @@ class Pipeline {
 
 /// Which source the files' owner is: the embedded ones for the service's own user, else the configured folder source.
 /// Code::record_form when the record names another.
-[[nodiscard]] Result<std::string> source_of(const conf::Config& config, const queue::KildeRecord& record, uid_t owner);
+[[nodiscard]] Result<std::string> source_of(const conf::Fixed& fixed, const queue::KildeRecord& record, uid_t owner);
 
 }  // namespace tpf::daemon

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 
 #include "base/log.h"
 
@@ -94,6 +95,7 @@ Result<UniqueFd> catch_signals() {
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     if (::pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) return fail(Code::internal, "pthread_sigmask");
     UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!fd) return fail(Code::internal, errno_error(errno, "signalfd").detail());
@@ -115,6 +117,17 @@ void print_error(const Error& error) {
 
 void notify_systemd(const char* state) {
     ::sd_notify(0, state);
+}
+
+Reloading::Reloading() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    const auto usec = static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000;
+    notify_systemd(("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(usec)).c_str());
+}
+
+Reloading::~Reloading() {
+    notify_systemd("READY=1");
 }
 
 Result<crypto::SecretBytes> read_passphrase(std::optional<int> fd) {

@@ -21,7 +21,8 @@ void harden_process();
 /// (or the process have CAP_IPC_LOCK): under a finite one a later allocation would fail. Code::config, with what mends
 /// it; under MemoryLock::attempt a warning instead.
 [[nodiscard]] Status lock_memory(conf::MemoryLock wanted);
-/// Blocks SIGTERM and SIGINT for all threads to come and returns a descriptor to read them from; ignores SIGPIPE.
+/// Blocks SIGTERM, SIGINT and SIGHUP for all threads to come and returns a descriptor to read them from; ignores
+/// SIGPIPE.
 [[nodiscard]] Result<UniqueFd> catch_signals();
 /// Loads the configuration; problems go to standard error, one line each, and nothing is returned.
 [[nodiscard]] std::optional<conf::Config> load_config(const Path& file);
@@ -29,6 +30,14 @@ void harden_process();
 void print_error(const Error& error);
 /// Tells systemd (NOTIFY_SOCKET), if it started us. `state`: "READY=1", "STOPPING=1".
 void notify_systemd(const char* state);
+/// For the time in which a new configuration is taken: tells systemd when it begins, and at its end.
+class Reloading {
+  public:
+    Reloading();
+    ~Reloading();
+    Reloading(const Reloading&) = delete;
+    Reloading& operator=(const Reloading&) = delete;
+};
 /// The keyring's passphrase: from descriptor `fd` where one is given, else the file keyring-passphrase in
 /// $CREDENTIALS_DIRECTORY (systemd's LoadCredential); a final line feed is dropped. Empty where neither is given.
 [[nodiscard]] Result<crypto::SecretBytes> read_passphrase(std::optional<int> fd);

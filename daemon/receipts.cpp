@@ -30,6 +30,16 @@ AuditEntry entry_for(AuditKind kind, const MessageRow& row) {
     return entry;
 }
 
+void count_delivered(Core& core, const MessageRow& row) {
+    const auto now = core.clock.utc();
+    const auto seconds = [&](UtcTime from) {
+        return static_cast<double>(std::max(now - from, std::chrono::seconds(0)).count());
+    };
+    core.metrics.add(Count::delivered, 1, row.to->str());
+    core.metrics.observe(Measure::delivery_seconds, seconds(row.received));
+    if (row.committed) core.metrics.observe(Measure::register_seconds, seconds(*row.committed));
+}
+
 }  // namespace
 
 bool signed_by_register(const std::vector<crypto::VerifyKey>& keys, const MessageRow& row, const SvarRecord& svar,
@@ -113,10 +123,11 @@ Status Receipts::delivered(const MessageRow& row, const SvarRecord& svar) {
     AuditEntry entry = entry_for(AuditKind::delivered, row);
     entry.with("kvittering", *svar.kvittering).with("mottatt", *svar.mottatt).with("output_sha256", *row.output_sha256);
     TPF_TRY(core_.journal.delivered(row.id, {*svar.kvittering, *svar.mottatt}, entry));
+    count_delivered(core_, row);
     log::info(
         "delivered",
         {{"stage", "deliver"}, {"message", row.id}, {"register", row.to->str()}, {"kvittering", *svar.kvittering}});
-    if (core_.config.reloadable.retention.delivered_days.count() == 0) return remove_payloads(row.id);
+    if (core_.config.now()->reloadable.retention.delivered_days.count() == 0) return remove_payloads(row.id);
     return core_.spool.withdraw(row.id);
 }
 
@@ -148,6 +159,7 @@ Status Receipts::digest_doubted(const MessageRow& row, const SvarRecord&) {
 
 /// Not believed: the message stays committed, and is sent again.
 Status Receipts::not_a_receipt(const MessageRow& row, const char* why) {
+    core_.metrics.add(Count::receipts_refused, 1, row.to->str());
     log::error("ALARM: an answer that is no receipt", {{"stage", "receipt"},
                                                        {"message", row.id},
                                                        {"register", row.to->str()},
@@ -168,6 +180,7 @@ Status Receipts::quarantine(const MessageRow& row, Code code, const std::string&
     why.reason = reason;
     why.register_kode = kode;
     TPF_TRY(core_.journal.quarantine(row.id, why, entry));
+    core_.metrics.add(Count::quarantined, 1, info(code).name);
     log::warning("quarantined", {{"stage", "receipt"},
                                  {"message", row.id},
                                  {"code", info(code).name},
@@ -196,7 +209,7 @@ Status Receipts::remove_payloads(const SpoolId& id) {
 }
 
 Result<std::size_t> Receipts::remove_expired(std::size_t limit) {
-    const UtcTime before = core_.clock.utc() - core_.config.reloadable.retention.delivered_days;
+    const UtcTime before = core_.clock.utc() - core_.config.now()->reloadable.retention.delivered_days;
     TPF_TRY(const auto ids, core_.journal.removable(before, limit));
     for (const SpoolId& id : ids) {
         Lifecycle::progress();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 
 #include "base/encoding.h"
 #include "base/log.h"
@@ -13,6 +14,7 @@ namespace tpf::forward {
 namespace {
 
 constexpr std::chrono::seconds kHealthEvery{1};
+constexpr std::chrono::seconds kHealthAtLeast{30};
 
 std::map<RegisterName, unsigned> connections_of(const std::map<RegisterName, Dispatcher::Route>& routes) {
     std::map<RegisterName, unsigned> connections;
@@ -199,7 +201,7 @@ Status Dispatcher::discover(const SpoolId& id) {
     log::error("a message for a register that is not configured waits",
                {{"message", id},
                 {"register", record.value().register_name.str()},
-                {"hint", "restart tpf-forward after adding it"}});
+                {"hint", "add it to the configuration and reload tpf-forward"}});
     return ok();
 }
 
@@ -227,7 +229,8 @@ Status Dispatcher::launch(const SpoolId& id) {
     }
     const RegisterName& name = record.value().register_name;
     under_way_.emplace(id, name);
-    log::info("sending", {{"message", id}, {"register", name.str()}, {"bytes", record.value().bytes}});
+    log::info("sending",
+              {{"stage", "send"}, {"message", id}, {"register", name.str()}, {"bytes", record.value().bytes}});
     registers_.at(name).route.poster->post(std::move(post).value(), [completions = completions_, id](Outcome outcome) {
         completions->push(id, std::move(outcome));
     });
@@ -244,11 +247,13 @@ Result<Post> Dispatcher::prepare(const SpoolId& id, const Record& record) {
 
 Status Dispatcher::finish(const SpoolId& id, const Outcome& outcome) {
     const auto flight = under_way_.extract(id);
+    let_go(id);
     const RegisterName& name = flight.mapped();
     const Time now = clock_->steady();
     switch (outcome.kind) {
         case Outcome::Kind::answered: {
-            log::info("the register answered", {{"message", id},
+            log::info("the register answered", {{"stage", "answer"},
+                                                {"message", id},
                                                 {"register", name.str()},
                                                 {"status", static_cast<std::uint64_t>(outcome.http_status)}});
             note_success(registers_.at(name));
@@ -327,7 +332,8 @@ void Dispatcher::note_failure(const SpoolId& id, const RegisterName& name, const
     }
     const auto level = outcome.alarm ? log::Level::error : log::Level::warning;
     log::write(level, "not delivered, later again",
-               {{"message", id},
+               {{"stage", "send"},
+                {"message", id},
                 {"register", name.str()},
                 {"code", outcome.error.name()},
                 {"error", outcome.error.detail()},
@@ -336,7 +342,41 @@ void Dispatcher::note_failure(const SpoolId& id, const RegisterName& name, const
 
 void Dispatcher::take_signals() {
     signalfd_siginfo signal{};
-    while (signal_fd_ >= 0 && ::read(signal_fd_, &signal, sizeof signal) == sizeof signal) stop();
+    while (signal_fd_ >= 0 && ::read(signal_fd_, &signal, sizeof signal) == sizeof signal) {
+        if (signal.ssi_signo == SIGHUP) {
+            reload();
+        } else {
+            stop();
+        }
+    }
+}
+
+void Dispatcher::reload() {
+    if (!reload_ || settings_.drain || stopping()) return;
+    auto change = reload_();
+    if (!change) return;
+    settings_ = change->settings;
+    schedule_.configure(limits_of(settings_), connections_of(change->routes), clock_->steady());
+    for (auto& [name, route] : change->routes) {
+        const auto [at, added] = registers_.try_emplace(name);
+        Standing& standing = at->second;
+        if (added) standing.since = clock_->utc();
+        Retired old{std::move(standing.route.poster), {}};
+        for (const auto& [id, to] : under_way_) {
+            if (to == name) old.under_way.insert(id);
+        }
+        if (!old.under_way.empty()) retired_.push_back(std::move(old));
+        standing.route = std::move(route);
+    }
+    // Messages for a register that was not known are discovered now.
+    strange_.clear();
+    next_sweep_ = clock_->steady();
+}
+
+/// An endpoint of before a reload goes when the last that it carried has ended.
+void Dispatcher::let_go(const SpoolId& id) {
+    std::erase_if(retired_,
+                  [&](Retired& retired) { return retired.under_way.erase(id) > 0 && retired.under_way.empty(); });
 }
 
 void Dispatcher::obey_stop() {
@@ -355,6 +395,7 @@ void Dispatcher::cut() {
     if (schedule_.total_in_flight() > 0)
         log::warning("what was under way is cut; it will be sent again", {{"stage", "stop"}});
     for (auto& [name, standing] : registers_) standing.route.poster->cut();
+    for (const Retired& retired : retired_) retired.poster->cut();
 }
 
 void Dispatcher::sound_alarms() {
@@ -372,8 +413,17 @@ std::vector<RegisterHealth> Dispatcher::health() const {
     std::vector<RegisterHealth> all;
     for (const auto& [name, standing] : registers_) {
         const auto state = schedule_.state(name);
-        RegisterHealth health{name, standing.last_success, standing.failures, standing.trouble, standing.since,
-                              {},   state.in_flight,       state.waiting,     state.handed_over};
+        RegisterHealth health{name,
+                              standing.last_success,
+                              standing.failures,
+                              standing.trouble,
+                              standing.since,
+                              {},
+                              state.in_flight,
+                              state.waiting,
+                              state.handed_over,
+                              standing.route.certificate_ends,
+                              standing.route.authorities_end};
         if (state.next_attempt) health.next_attempt = standing.next_attempt;
         all.push_back(std::move(health));
     }
@@ -383,7 +433,8 @@ std::vector<RegisterHealth> Dispatcher::health() const {
 Status Dispatcher::tell_health(bool now) {
     if (!now && clock_->steady() < next_health_) return ok();
     auto current = health();
-    if (current == told_) return ok();
+    if (current == told_ && clock_->steady() < health_due_) return ok();
+    health_due_ = clock_->steady() + kHealthAtLeast;
     next_health_ = clock_->steady() + kHealthEvery;
     if (auto written = outbox_->write_health(current); !written) {
         return tolerate(written.error(), "the registers' standing could not be written");

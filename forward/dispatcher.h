@@ -26,6 +26,14 @@
 
 namespace tpf::forward {
 
+/// One register's transport.
+struct Route {
+    unsigned connections = 1;
+    std::unique_ptr<Poster> poster;
+    std::optional<UtcTime> certificate_ends{};  ///< ours; none: it has none
+    std::optional<UtcTime> authorities_end{};   ///< those that vouch for the register's
+};
+
 struct DispatcherSettings {
     ScheduleLimits limits;  ///< `once` is set from `drain`
     /// --drain: sends what lies in the outbox at the start, each message once, and ends. A register is given up for
@@ -39,12 +47,15 @@ struct DispatcherSettings {
     std::chrono::milliseconds stop_grace{20'000};  ///< how long what is under way may go on after stop()
 };
 
+/// What a reload brings.
+struct DispatcherChange {
+    DispatcherSettings settings;
+    std::map<RegisterName, Route> routes;
+};
+
 class Dispatcher {
   public:
-    struct Route {
-        unsigned connections = 1;
-        std::unique_ptr<Poster> poster;
-    };
+    using Route = forward::Route;
     /// `outbox` and `clock` outlive it.
     Dispatcher(DispatcherSettings settings, std::map<RegisterName, Route> routes, Outbox& outbox, const Clock& clock,
                Draw draw);
@@ -56,8 +67,13 @@ class Dispatcher {
     };
     /// Until stop(), or when draining until there is nothing left to do. An error (always Disposition::stop) ends it at
     /// once; what was under way is cut. `heartbeat` is called after every turn, at least every `longest_wait`.
-    /// `signal_fd`: a signalfd(2), not blocking, each signal from which is a stop(); -1: none. Once only.
+    /// `signal_fd`: a signalfd(2), not blocking, each signal from which but SIGHUP is a stop(); -1: none. Once only.
     [[nodiscard]] Result<Report> run(const std::function<void()>& heartbeat, int signal_fd = -1);
+
+    /// What SIGHUP asks for; nothing: all stays as it is. Called in run()'s thread. What is under way ends over the old
+    /// routes; every register that is named is tried at once, whatever it waited for. One that is not named any more
+    /// stays until the end. Before run().
+    void on_hangup(std::function<std::optional<DispatcherChange>()> reload) { reload_ = std::move(reload); }
 
     /// First call: nothing new is started, and what is under way is cut after `stop_grace`. Second call: cut now.
     /// Thread-safe; may be called from a signal handler.
@@ -104,6 +120,8 @@ class Dispatcher {
     void note_failure(const SpoolId& id, const RegisterName& name, const Outcome& outcome);
 
     void take_signals();
+    void reload();
+    void let_go(const SpoolId& id);
     void obey_stop();
     void cut();
     void sound_alarms();
@@ -117,11 +135,18 @@ class Dispatcher {
     Schedule schedule_;
     std::shared_ptr<Completions> completions_ = std::make_shared<Completions>();
     std::map<SpoolId, RegisterName> under_way_;
+    struct Retired {
+        std::unique_ptr<Poster> poster;
+        std::set<SpoolId> under_way;
+    };
+    std::vector<Retired> retired_;  ///< of before a reload
+    std::function<std::optional<DispatcherChange>()> reload_;
     std::set<SpoolId> strange_;  ///< for registers that are not configured: said once
     std::optional<FolderWatch> watch_;
     int signal_fd_ = -1;
     Time next_sweep_{};
     Time next_health_{};
+    Time health_due_{};  ///< written anew then, changed or not: that we live
     std::vector<RegisterHealth> told_;
     std::optional<Time> stop_by_;
     bool cut_ = false;

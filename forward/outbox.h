@@ -48,8 +48,10 @@ struct RegisterHealth {
     UtcTime since;                        ///< since when it has been so, in trouble or out of it
     std::optional<UtcTime> next_attempt;  ///< while it is waited for
     unsigned in_flight = 0;
-    std::size_t waiting = 0;      ///< messages to be sent
-    std::size_t handed_over = 0;  ///< answered, not yet taken by the core
+    std::size_t waiting = 0;                    ///< messages to be sent
+    std::size_t handed_over = 0;                ///< answered, not yet taken by the core
+    std::optional<UtcTime> certificate_ends{};  ///< of our certificate for it
+    std::optional<UtcTime> authorities_end{};   ///< when the last of those that may vouch for it ends
     friend bool operator==(const RegisterHealth&, const RegisterHealth&) = default;
 };
 
@@ -67,7 +69,7 @@ class Outbox {
     [[nodiscard]] virtual Result<std::unique_ptr<File>> open_body(const SpoolId& id) = 0;
     /// Durable when it returns. A crash before leaves either no receipt or a whole one.
     [[nodiscard]] virtual Status write_receipt(const SpoolId& id, const Receipt& receipt) = 0;
-    /// Replaces what was told before, atomically.
+    /// Replaces what was told before, atomically. At least twice a minute, changed or not: that the forwarder lives.
     [[nodiscard]] virtual Status write_health(const std::vector<RegisterHealth>& registers) = 0;
     /// The folder in which an entry appears by a rename, its name being its id.
     [[nodiscard]] virtual Path watched_folder() const = 0;

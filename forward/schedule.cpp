@@ -5,11 +5,21 @@
 namespace tpf::forward {
 
 Schedule::Schedule(ScheduleLimits limits, const std::map<RegisterName, unsigned>& connections, Draw draw)
-    : limits_(limits), draw_(std::move(draw)), idle_registers_(connections.size()) {
+    : limits_(limits), draw_(std::move(draw)) {
+    configure(limits, connections, Time{});
+}
+
+void Schedule::configure(ScheduleLimits limits, const std::map<RegisterName, unsigned>& connections, Time now) {
+    limits_ = limits;
     for (const auto& [name, count] : connections) {
-        Register& home = registers_[name];
+        const auto [at, added] = registers_.try_emplace(name);
+        Register& home = at->second;
         home.connections = std::max(count, 1U);
+        home.open_at = std::min(home.open_at, now);
+        wake(home, Time::max());
+        if (!added) continue;
         turns_.push_back(&home);
+        ++idle_registers_;
     }
     limits_.overall = std::max(limits_.overall, static_cast<unsigned>(turns_.size()));
 }

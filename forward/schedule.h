@@ -44,6 +44,10 @@ class Schedule {
     /// `connections`: for each register, at least 1.
     Schedule(ScheduleLimits limits, const std::map<RegisterName, unsigned>& connections, Draw draw);
 
+    /// Other limits, and other connections for registers that it knows or comes to know; one that is not named stays as
+    /// it was. What waits for time to pass is due at `now`.
+    void configure(ScheduleLimits limits, const std::map<RegisterName, unsigned>& connections, Time now);
+
     /// A message to send. False: there is no such register, or it is known already.
     bool add(const SpoolId& id, const RegisterName& register_name, std::uint64_t bytes);
     /// It is not to be sent any more. One in flight is forgotten when it ends.

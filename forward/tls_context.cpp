@@ -2,10 +2,13 @@
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <unistd.h>
 
 #include <array>
+#include <ctime>
+#include <optional>
 
 namespace tpf::forward {
 namespace {
@@ -75,6 +78,22 @@ Result<TlsContext> make_client_context(const TlsFiles& files, FileSystem& fs) {
                     files.client_key.string() + " is not the key of " + files.client_certificate.string());
     }
     return context;
+}
+
+Result<UtcTime> certificates_end(const Path& pem, Ends which) {
+    const std::unique_ptr<BIO, int (*)(BIO*)> file(BIO_new_file(pem.c_str(), "r"), BIO_free);
+    if (!file) return fail(file_error("certificate", pem));
+    std::optional<UtcTime> found;
+    while (const std::unique_ptr<X509, void (*)(X509*)> one{PEM_read_bio_X509(file.get(), nullptr, nullptr, nullptr),
+                                                            X509_free}) {
+        std::tm at{};
+        if (ASN1_TIME_to_tm(X509_get0_notAfter(one.get()), &at) != 1) return fail(file_error("certificate", pem));
+        const UtcTime end{std::chrono::seconds(::timegm(&at))};
+        if (!found || (which == Ends::first ? end < *found : end > *found)) found = end;
+    }
+    ERR_clear_error();
+    if (!found) return fail(Code::config, pem.string() + " holds no certificate");
+    return *found;
 }
 
 bool expect_host(SSL* tls, const std::string& host) noexcept {

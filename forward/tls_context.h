@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/result.h"
 
@@ -30,6 +31,11 @@ struct TlsFiles {
 /// TLS 1.3 and nothing older; the peer must show a certificate that `ca_file` vouches for. Asks nobody for a
 /// passphrase. Code::config when a file is missing, not understood or not private, or certificate and key differ.
 [[nodiscard]] Result<TlsContext> make_client_context(const TlsFiles& files, FileSystem& fs);
+
+/// When a file's certificates end: of a chain the first that does, of authorities the last. Code::config: there is
+/// none.
+enum class Ends { first, last };
+[[nodiscard]] Result<UtcTime> certificates_end(const Path& pem, Ends which);
 
 /// Before the handshake: the certificate must name `host` (a DNS name or an IP address) in its subjectAltName; the
 /// subject's common name does not count. False: OpenSSL has no memory for it.

@@ -68,7 +68,7 @@ Result<bool> exists(FileSystem& fs, const Path& path) {
 }  // namespace
 
 Spool::Spool(FileSystem& fs, Folders folders, SpoolOptions options)
-    : fs_(&fs), folders_(std::move(folders)), options_(options), group_sync_(fs) {}
+    : fs_(&fs), folders_(std::move(folders)), reserve_bytes_(options.reserve_bytes), group_sync_(fs) {}
 
 Result<std::unique_ptr<Spool>> Spool::open(FileSystem& fs, const Path& root, SpoolOptions options) {
     Folders folders(root);
@@ -82,9 +82,10 @@ Result<std::uint64_t> Spool::free_bytes() const {
 
 Status Spool::check_room(std::uint64_t needed) const {
     TPF_TRY(const std::uint64_t free, free_bytes());
-    if (free < options_.reserve_bytes || free - options_.reserve_bytes < needed) {
-        return fail(Code::disk_full, std::to_string(free) + " bytes free, reserve " +
-                                         std::to_string(options_.reserve_bytes) + ", needed " + std::to_string(needed));
+    const std::uint64_t reserve = reserve_bytes_;
+    if (free < reserve || free - reserve < needed) {
+        return fail(Code::disk_full, std::to_string(free) + " bytes free, reserve " + std::to_string(reserve) +
+                                         ", needed " + std::to_string(needed));
     }
     return ok();
 }

@@ -11,6 +11,7 @@
 // after Code::fsync_failed the caller stops the process. An entry that should be in one of two folders and is in
 // neither is Code::record_damaged.
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -127,6 +128,8 @@ class Spool {
     /// does not, so a full disk stops intake first.
     [[nodiscard]] Status check_room(std::uint64_t needed) const;
     [[nodiscard]] Result<std::uint64_t> free_bytes() const;
+    /// Another reserve from now on.
+    void keep_free(std::uint64_t reserve_bytes) noexcept { reserve_bytes_ = reserve_bytes; }
 
     // --- inbox ---
     [[nodiscard]] Result<Listing> list_inbox() const;
@@ -211,7 +214,7 @@ class Spool {
 
     FileSystem* fs_;
     Folders folders_;
-    SpoolOptions options_;
+    std::atomic<std::uint64_t> reserve_bytes_;
     mutable GroupSync group_sync_;
     Blocked blocked_;
 };

@@ -6,7 +6,7 @@ build_packages=(g++ cmake ninja-build ccache pkg-config
 clang_packages=(clang llvm libclang-rt-14-dev)
 demo_packages=(openssl)
 test_packages=("${clang_packages[@]}" "${demo_packages[@]}" clang-format clang-tidy groff-base softhsm2 p11-kit p11-kit-modules python3 python3-cryptography xmlsec1 strace procps time
-  user-mode-linux e2fsprogs xfsprogs debootstrap systemd systemd-container)
+  user-mode-linux e2fsprogs xfsprogs debootstrap systemd systemd-container prometheus python3-prometheus-client)
 package_packages=(debhelper dpkg-dev lintian python3)
 bench_packages=(hyperfine time xmlsec1 openssl python3 coreutils)
 

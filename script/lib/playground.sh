@@ -14,7 +14,7 @@ playground_stop() {
 certificate() {
   openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$play/tls/$1.key"
   openssl req -new -key "$play/tls/$1.key" -subj "/CN=$2" -out "$play/tls/$1.csr"
-  openssl x509 -req -in "$play/tls/$1.csr" -CA "$play/tls/ca.pem" -CAkey "$play/tls/ca.key" -CAcreateserial -days 30 \
+  openssl x509 -req -in "$play/tls/$1.csr" -CA "$play/tls/ca.pem" -CAkey "$play/tls/ca.key" -CAcreateserial -days 400 \
     -extfile <(printf '%s\n' "$3") -out "$play/tls/$1.pem" 2>/dev/null
   chmod 600 "$play/tls/$1.key"
 }
@@ -22,7 +22,7 @@ certificate() {
 playground_certificates() {
   mkdir -p "$play/tls"
   openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$play/tls/ca.key"
-  openssl req -x509 -new -key "$play/tls/ca.key" -subj "/CN=playground authority" -days 30 -out "$play/tls/ca.pem" \
+  openssl req -x509 -new -key "$play/tls/ca.key" -subj "/CN=playground authority" -days 400 -out "$play/tls/ca.pem" \
     -addext "basicConstraints=critical,CA:TRUE" -addext "keyUsage=critical,keyCertSign"
   certificate register localhost "subjectAltName=DNS:localhost,IP:127.0.0.1
 extendedKeyUsage=serverAuth"

@@ -87,14 +87,15 @@ struct CoreFixture {
     HookedFs hooked{fs};
     ManualClock clock;
     SwitchedSink sink;
-    conf::Config config;
+    LiveConfig config;
     std::unique_ptr<queue::Spool> spool = get(queue::Spool::open(hooked, folder.path() / "spool", {}));
     std::unique_ptr<queue::Journal> journal =
         get(queue::Journal::open(folder.path() / "journal" / "journal.db", sink, clock));
     UniqueFd wake{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     Lifecycle lifecycle{wake.get()};
     MessageLocks locks;
-    Core core{hooked, clock, config, *spool, *journal, *TestRing::get().ring, lifecycle, locks};
+    Metrics metrics;
+    Core core{hooked, clock, config, *spool, *journal, *TestRing::get().ring, lifecycle, locks, metrics};
 
     [[nodiscard]] const queue::Folders& at() const { return spool->folders(); }
     /// Sealed with the ring's own keys; its MeldingsId drawn anew unless told.

@@ -24,7 +24,7 @@ struct PipelineFixture : CoreFixture {
         put(entry / queue::kKilde, get(queue::write_kilde(record)));
     }
     void retry(const SpoolId& id) {
-        good(journal->retry(id, conf::pinned_json(config), AuditEntry(AuditKind::retried, "kari")));
+        good(journal->retry(id, conf::pinned_json(*config.now()), AuditEntry(AuditKind::retried, "kari")));
         good(spool->retry(id));
     }
 };

@@ -1,8 +1,12 @@
 #include "forward/dispatcher.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <future>
 #include <thread>
 
@@ -112,7 +116,63 @@ Result<Dispatcher::Report> drain(OutboxDouble& outbox, std::map<RegisterName, Di
     return dispatcher.run([] {});
 }
 
+/// A signalfd's stand-in: the dispatcher reads signalfd_siginfo from whatever it is given.
+struct Signals {
+    Signals() { REQUIRE(::pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0); }
+    ~Signals() {
+        ::close(ends[0]);
+        ::close(ends[1]);
+    }
+    void send(int number) const {
+        signalfd_siginfo info{};
+        info.ssi_signo = static_cast<std::uint32_t>(number);
+        REQUIRE(::write(ends[1], &info, sizeof info) == sizeof info);
+    }
+    int ends[2];
+};
+
 TEST_SUITE("forward/dispatcher") {
+    TEST_CASE(
+        "SIGHUP: new routes for what comes, what is under way stays with the old one, which a stop cuts; no change, no "
+        "difference") {
+        const TempFolder folder;
+        OutboxDouble outbox(folder.path());
+        const SpoolId held = outbox.add(kA, "held");
+        std::atomic<int> by_old = 0, by_new = 0, asked = 0;
+        const Signals signals;
+        const auto hold = [&](const Post&) -> std::optional<Outcome> {
+            ++by_old;
+            return std::nullopt;
+        };
+        Dispatcher dispatcher(quick(false), route(kA, hold), outbox, system_clock(), forward::random_draw());
+        dispatcher.on_hangup([&]() -> std::optional<forward::DispatcherChange> {
+            if (++asked == 1) return std::nullopt;
+            auto routes = route(kA, [&](const Post&) {
+                ++by_new;
+                return outcome_of(Kind::answered, Code::internal);
+            });
+            routes.emplace(kB, Dispatcher::Route{1, std::make_unique<PosterDouble>(always(Kind::answered))});
+            return forward::DispatcherChange{quick(false), std::move(routes)};
+        });
+        auto report = std::async(std::launch::async, [&] { return dispatcher.run([] {}, signals.ends[0]); });
+        eventually([&] { return by_old == 1; });
+        signals.send(SIGHUP);
+        eventually([&] { return asked == 1; });
+        signals.send(SIGHUP);
+        eventually([&] { return asked == 2; });
+        const SpoolId later = outbox.add(kA, "later");
+        const SpoolId other = outbox.add(kB, "other");
+        eventually([&] { return outbox.receipts().contains(later) && outbox.receipts().contains(other); });
+        CHECK(by_new == 1);
+        CHECK_FALSE(outbox.receipts().contains(held));
+        CHECK(by_old == 1);
+        signals.send(SIGTERM);
+        signals.send(SIGTERM);
+        const auto ended = report.get();
+        REQUIRE(ended);
+        CHECK(ended.value().remaining == 1);
+    }
+
     TEST_CASE("drain: everything answered") {
         const TempFolder folder;
         OutboxDouble outbox(folder.path());

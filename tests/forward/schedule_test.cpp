@@ -62,6 +62,25 @@ TEST_SUITE("forward/schedule") {
         CHECK_FALSE(bench.schedule.add(SpoolId::random(), kB, kSmall));
     }
 
+    TEST_CASE("configured anew: other connections, a register more, and what waited for time to pass is due") {
+        Bench bench({{kA, 1}});
+        const auto ids = bench.add_many(3, kA);
+        CHECK(bench.start_all().size() == 1);
+        bench.schedule.register_failed(ids[0], bench.now);
+        CHECK(bench.start_all().empty());
+        CHECK(bench.schedule.next_time() == bench.now + 10s);
+        const SpoolId failed = bench.add(kA);
+        CHECK_FALSE(bench.schedule.add(SpoolId::random(), kB, kSmall));
+        bench.schedule.configure(ScheduleLimits{32, 8U << 20, Backoff{10s, 100s}, false}, {{kA, 3}, {kB, 1}},
+                                 bench.now);
+        bench.add(kB);
+        // A probe of the register that failed, and the new one's.
+        CHECK(bench.start_all().size() == 2);
+        bench.schedule.answered(ids[1]);
+        CHECK(bench.start_all().size() == 3);
+        CHECK(bench.schedule.knows(failed));
+    }
+
     TEST_CASE("large messages leave a slot to the small ones") {
         Bench bench({{kA, 3}});
         bench.add_many(10, kA, kLarge);

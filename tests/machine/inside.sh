@@ -25,15 +25,64 @@ soon() { # soon SECONDS COMMAND…
   until "$@" >/dev/null 2>&1; do [ $SECONDS -lt $end ] || { "$@"; return 1; }; sleep 0.2; done
 }
 ctl() { tpfctl "$@"; }
+# Whatever it says of itself, it says something.
+answers() { ctl status --json | grep -qF '"health"'; }
 outcome() { ctl queue show "$1" --json | grep -F "\"$2\""; }
+
+# guide NAME: the commands of that block of docs/operations.md, as they stand.
+guide() {
+  awk -v name="$1" '$0 == "```sh " name { on = 1; next } /^```/ { on = 0 } on' "$project/operations.md" >/tmp/guide
+  [ -s /tmp/guide ] && (cd $play && bash -ex /tmp/guide)
+}
 
 # The package, as it comes.
 unpack() {
   install -m 755 "$bin"/tpf-generate "$bin"/tpf-probe /usr/bin/
-  check "the package is installed" dpkg --install "$project/tpf.deb"
+  cp "$project/tpf.deb" $play/tpf_0_all.deb
+  check "the package is installed" guide install
   check "it started nothing" sh -c '! systemctl is-active --quiet tpfd && ! systemctl is-active --quiet tpf-forward && ! systemctl is-enabled --quiet tpf.target'
   check "its configuration is the sample" sh -c 'tpfctl config sample | cmp - /etc/tpf/tpf.toml && tpfd --check-config'
-  check "its manual pages are there" sh -c 'for page in tpfd.8 tpf-forward.8 tpfctl.1 tpf-krypt.1 tpf-register.1 tpf.toml.5; do dpkg -L tpf | grep -q "/$page.gz$" || exit 1; done'
+  check "its manual pages are there" sh -c 'for page in tpfd.8 tpf-forward.8 tpfctl.1 tpf-krypt.1 tpf-register.1 tpf.toml.5 tpf-message.5 tpf-nokler.5 tpf-spool.5 tpf-audit.5 tpf-keyring.5; do dpkg -L tpf | grep -q "/$page.gz$" || exit 1; done'
+}
+
+# stages ID STAGE…: exactly these are in the journal, each with the message's id.
+stages() {
+  local id=$1; shift
+  [ "$(journalctl -q -o json --output-fields=TPF_STAGE -u tpfd -u tpf-forward TPF_MESSAGE="$id" | grep -oE '"TPF_STAGE":"[a-z]+"' | cut -d'"' -f4 | grep -v submit | sort -u | tr '\n' ' ')" = "$* " ]
+}
+
+# A good change comes into force, a bad one does not, and says so.
+reload() {
+  check "a configuration that did not change is reloaded" guide reload
+  sed -i 's/reserve_bytes = .*/reserve_bytes = "17 MiB"/' /etc/tpf/tpf.toml
+  check "a changed one too" systemctl reload tpfd
+  check "and is in force" soon 10 bash -c "tpfctl status --json | grep -q '\"reserve_bytes\":17825792'"
+  check "the audit log says which setting" bash -c "tpfctl audit show --limit 1000 | grep 'configuration by tpfd' | grep -q 'changed=disk.reserve_bytes'"
+  cp /etc/tpf/tpf.toml $play/good.toml
+  echo 'nonsense = 1' >>/etc/tpf/tpf.toml
+  check "a bad one makes systemctl fail" bash -c '! systemctl reload tpfd && ! systemctl reload tpf-forward'
+  check "and the journal says where it is wrong" soon 10 bash -c "journalctl -q -u tpfd | grep -q 'tpf.toml.*nonsense'"
+  check "both go on as before" bash -c "systemctl is-active tpfd tpf-forward && tpfctl --socket /run/tpf/core.sock status --json | grep -q '\"reserve_bytes\":17825792'"
+  cp $play/good.toml /etc/tpf/tpf.toml
+}
+
+# What does not move any more is ended by the watchdog, and started again, within twice its interval.
+hang() {
+  local service pid
+  for service in tpfd tpf-forward; do
+    mkdir -p /run/systemd/system/$service.service.d
+    printf '[Service]\nWatchdogSec=10\nTimeoutAbortSec=2\n' >/run/systemd/system/$service.service.d/hang.conf
+  done
+  systemctl daemon-reload
+  systemctl restart tpfd tpf-forward
+  for service in tpfd tpf-forward; do
+    pid=$(property $service MainPID)
+    kill -STOP "$pid"
+    check "$service hangs: ended and started again" soon 20 bash -c "p=\$(systemctl show -P MainPID $service); [ \$p != 0 ] && [ \$p != $pid ] && systemctl is-active $service"
+  done
+  rm -r /run/systemd/system/tpfd.service.d /run/systemd/system/tpf-forward.service.d
+  systemctl daemon-reload
+  systemctl restart tpfd tpf-forward
 }
 
 # The newer package over the running one, with a message that waits.
@@ -41,7 +90,7 @@ upgrade() {
   local before; before=$(property tpfd MainPID)
   check "a newer package takes its place" dpkg --install "$project/newer.deb"
   check "the operator's configuration stays" grep -q systemd-test /etc/tpf/tpf.toml
-  check "core and forwarder run anew" soon 30 sh -c "systemctl is-active tpfd tpf-forward && [ \$(systemctl show -P MainPID tpfd) != $before ] && tpfctl status"
+  check "core and forwarder run anew" soon 30 bash -c "systemctl is-active tpfd tpf-forward && [ \$(systemctl show -P MainPID tpfd) != $before ] && answers"
 }
 
 # Removed, purged, and installed again: nothing that matters is gone.
@@ -60,21 +109,17 @@ remove() {
 }
 
 configure() {
-  # Where not even root can raise the limit, the unit's LimitMEMLOCK= has no effect.
-  local lock=require
-  (ulimit -l unlimited) 2>/dev/null || lock=try
   playground_certificates
-  install_tls
+  cp $play/tls/ca.pem $play/tls/forward.pem $play/tls/forward.key $play/
+  check "certificates are put where they belong" guide certificates
   write_configuration
-  openssl rand -base64 33 | systemd-creds encrypt --with-key=host --name=keyring-passphrase - /etc/tpf/credentials/keyring-passphrase
-}
-
-install_tls() {
-  cp $play/tls/ca.pem $play/tls/forward.pem $play/tls/forward.key /etc/tpf/tls/
-  chgrp tpf-forward /etc/tpf/tls/forward.key; chmod 640 /etc/tpf/tls/forward.key
+  check "the passphrase becomes a credential" guide passphrase
 }
 
 write_configuration() {
+  # Where not even root can raise the limit, the unit's LimitMEMLOCK= has no effect.
+  local lock=require
+  (ulimit -l unlimited) 2>/dev/null || lock=try
   cat >/etc/tpf/tpf.toml <<TOML
 [installation]
 name = "systemd-test"
@@ -98,13 +143,8 @@ TOML
 
 make_keys() {
   tpf-register keys --register IPLOS --id IPLOS-2026 --out $play/register-keys >/dev/null
-  ctl keys generate --kind message --id TPF-2026
-  ctl keys generate --kind pseudonym --id PSEUDONYM-IPLOS-1 --register IPLOS --version 1
-  ctl keys generate --kind signing --id SIGN-2026
-  ctl keys import --kind register --id IPLOS-2026 --register IPLOS $play/register-keys/IPLOS-2026.public.pem
-  ctl keys import --kind receipt --id IPLOS-RECEIPT-2026 --register IPLOS $play/register-keys/IPLOS-2026-receipt.public.pem
-  ctl keys publish --out $play/nokler.xml
-  ctl keys signing --out $play/tpf-signing.pem
+  cp $play/register-keys/*.public.pem $play/
+  guide keys
 }
 
 start_register() {
@@ -139,15 +179,22 @@ went_through() { [ "$(grep -c ^denied /tmp/probe.log)" -ge 10 ] && [ "$(grep ^AL
 first() {
   unpack
   configure
-  check "both programs take the configuration" sh -c 'tpfd --check-config && tpf-forward --check-config'
+  check "both programs take the configuration" guide check
   check "the core starts, and is ready" systemctl start tpfd
   check "keys are made" make_keys
   start_register
-  check "the target starts all" systemctl start tpf.target
+  check "the target starts all" guide start
   check "core and forwarder run" sh -c 'systemctl is-active tpfd tpf-forward'
+  tpf-generate --persons 5 --out $play/eksport.xml >/dev/null 2>&1
+  check "the first message, by the guide" guide first
   id=$(submit)
   check "a message is delivered" soon 30 outcome "$id" delivered
   check "and its receipt is there" test -s /var/lib/tpf/spool/kvittering/operator/"$id".json
+  check "what the guide asks about its health is answered" guide health
+  check "the metrics are where the guide links them" soon 30 guide metrics
+  check "the journal has one message's way, by fields" soon 10 stages "$id" answer claim commit deliver send
+  reload
+
   pid=$(property tpfd MainPID)
   check "the core does not see a network" sh -c "! nsenter -t $pid -n ip -o link 2>/dev/null | grep -v lo: | grep -q ."
 
@@ -157,8 +204,11 @@ first() {
   check "so does the forwarder's; it has the network" went_through "ALLOWED open a network socket;ALLOWED write where it works;"
   check "the units are without a warning" sh -c '[ -z "$(systemd-analyze verify --man=no tpf.target tpfd.service tpf-forward.service 2>&1)" ]'
 
+  hang
+
+  pid=$(property tpfd MainPID)
   kill -KILL "$pid"
-  check "killed, it is back" soon 30 sh -c "systemctl is-active tpfd && [ \$(systemctl show -P MainPID tpfd) != $pid ] && tpfctl status"
+  check "killed, it is back" soon 30 bash -c "systemctl is-active tpfd && [ \$(systemctl show -P MainPID tpfd) != $pid ] && answers"
   id=$(submit)
   check "and delivers" soon 30 outcome "$id" delivered
 
@@ -174,14 +224,16 @@ first() {
 }
 
 second() {
-  check "after the reboot all is up" soon 60 sh -c 'systemctl is-active tpfd tpf-forward && tpfctl status'
+  check "after the reboot all is up" soon 60 bash -c 'systemctl is-active tpfd tpf-forward && answers'
   check "the quarantined message is where it was" outcome "$(cat $play/bad)" quarantined
   start_register
   check "the waiting message is delivered" soon 60 outcome "$(cat $play/waiting)" delivered
   remove
-  check "the target stops all" systemctl stop tpf.target
+  check "a backup is taken, and verified" guide backup
+  check "the target stops all" guide stop
   check "nothing failed" sh -c 'systemctl show -P Result tpfd | grep -qx success && systemctl show -P Result tpf-forward | grep -qx success'
 }
 
+export -f answers ctl
 "$part"
 echo "$part: $checks checks"

@@ -90,6 +90,7 @@ rm -rf "$root/var/log/journal" "$root/opt/tpf" "$root/root/play" "$root/var/lib/
 mkdir -p "$root/opt/tpf/bin" "$root/opt/tpf/script" "$root/opt/tpf/tests"
 cp "$deb" "$root/opt/tpf/tpf.deb"; newer "$deb" "$root/opt/tpf/newer.deb"
 cp "$bin"/tpf-generate "$bin"/tpf-probe "$root/opt/tpf/bin/"
+cp docs/operations.md "$root/opt/tpf/"
 cp -r script/lib "$root/opt/tpf/script/"; cp -r tests/machine "$root/opt/tpf/tests/"
 # Not everywhere can a container be started.
 systemd-nspawn -q --register=no --keep-unit --private-network -D "$root" /bin/true </dev/null >/dev/null 2>&1 || skip "no container can be started here"

@@ -52,7 +52,8 @@ class Commands(Case):
             with self.subTest(" ".join(map(str, command[:2]))):
                 done = inst.ctl("--json", *command, check=False)
                 answer = json.loads(done.stdout)
-                self.assertEqual((done.returncode, answer["installation"], answer["name"]), (0, "test", "systemtest"), done)
+                expected = {"ok": 0, "warning": 1, "critical": 2}[answer["result"]["health"]] if command == ("status",) else 0
+                self.assertEqual((done.returncode, answer["installation"], answer["name"]), (expected, "test", "systemtest"), done)
                 self.assertIn("result", answer)
         inst.wait_state(self.quarantined["id"], "quarantined")
 
@@ -151,7 +152,7 @@ class Commands(Case):
         inst.start_core()
         message = inst.submit(self.good().build())
         status = inst.ctl("status", json_output=True)
-        self.assertEqual(status["keys"], {"message_key": False, "signing_key": False})
+        self.assertEqual((status["keys"]["message_key"], status["keys"]["signing_key"]), (False, False))
         inst.make_keys()
         keys = {k["id"]: k for k in inst.ctl("keys", "list", json_output=True)["keys"]}
         self.assertEqual(set(keys), {"TPF-2026", "SIGN-2026", "PSEUDONYM-IPLOS-1", "PSEUDONYM-IPLOS-2", "PSEUDONYM-KPR-1",
@@ -490,7 +491,7 @@ class Access(Case):
     def test_root_may(self):
         inst = self.installation(operators_group="operator")
         inst.start_core()
-        self.assertEqual(inst.ctl("status").returncode, 0)
+        self.assertIn(inst.ctl("status").returncode, (0, 1, 2))
 
     def test_socket_belongs_to_the_group_alone(self):
         inst = self.installation(operators_group="operator")

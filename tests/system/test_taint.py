@@ -88,13 +88,17 @@ class Taint(Case):
         for row in messages:
             inst.ask("queue show", id=row["id"])
             inst.ask("receipt", id=row["id"])
-        for command in (["status"], ["queue", "list", "--limit", "10000"], ["audit", "show", "--limit", "100000"], ["audit", "verify"],
+        # What monitoring reads is among the files that are searched.
+        if inst.metrics_file:
+            env.until("the metrics", lambda: "tpf_messages_delivered_total{" in Path(inst.metrics_file).read_text())
+        for command in (["status"], ["metrics"], ["queue", "list", "--limit", "10000"], ["audit", "show", "--limit", "100000"], ["audit", "verify"],
                         ["keys", "list"], ["queue", "show", messages[0]["id"]], ["receipt", messages[-1]["id"]]):
             inst.ctl(*command)
             inst.ctl(*command, json_output=True)
 
     def test_every_path(self):
         inst = self.installation(registers=env.REGISTERS, sources={"oslo": DROP})
+        inst.metrics_file = str(inst.folder / "tpf.prom")
         inst.start_register("IPLOS", faults=("wrong-signature:1", "wrong-digest:1", "503:1", "500:1", "cut:1", "lost:1"))
         inst.start_register("KPR")
         inst.start_core()

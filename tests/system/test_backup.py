@@ -1,0 +1,117 @@
+"""Backup while it runs, restore, and the rehearsal of a lost machine: what was accepted is delivered, once."""
+
+import json
+import os
+import shutil
+import threading
+import unittest
+
+import env
+from case import Case
+
+
+def bare(inst, *arguments, check=True):
+    return env.run([env.BIN / "tpfctl", "--config", inst.config, *arguments], check=check)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root: files of several users are put back")
+class Backup(Case):
+    def lose(self, inst):
+        """All of the machine but its key ring, whose backup is another (tpfctl keys backup)."""
+        for process in (inst.core, inst.forward):
+            process.kill()
+        shutil.rmtree(inst.spool)
+        shutil.rmtree(inst.folder / "journal")
+
+    def stage(self, **settings):
+        """A message in each state: delivered, quarantined, held, and on its way to a register that is away."""
+        inst = self.installation(limits={"persons_per_day": 6}, **settings).start()
+        rows = {"delivered": inst.wait_state(inst.submit(self.good(persons=2).build()), "delivered"),
+                "quarantined": inst.wait_state(inst.submit(self.good(antall=9).build()), "quarantined"),
+                "held": inst.wait_state(inst.submit(self.good(persons=6).build()), "held")}
+        inst.registers["IPLOS"].stop()
+        rows["committed"] = inst.wait_state(inst.submit(self.good(persons=3).build()), "committed")
+        return inst, rows
+
+    def test_rehearsal_of_a_lost_machine(self):
+        inst, rows = self.stage()
+        folder = inst.folder / "backup"
+        said = json.loads(bare(inst, "--json", "backup", folder).stdout)
+        self.assertGreater(said["files"], 5)
+        self.assertEqual([p.name for p in folder.rglob("*") if "keyring" in p.name or p.suffix in (".key", ".pem")], [])
+        self.assertEqual(oct(folder.stat().st_mode & 0o777), "0o700")
+        # It goes on meanwhile and afterwards; what comes later is not in the backup, and is lost with the machine.
+        inst.wait_state(inst.submit(self.good(persons=1).build()), "committed")
+        self.lose(inst)
+
+        self.assertEqual(bare(inst, "restore", folder, "--check").returncode, 0)
+        bare(inst, "restore", folder)
+        inst.start_core()
+        for state, row in rows.items():
+            self.assertEqual(inst.row(row["id"])["state"], state)
+        self.assertTrue(inst.ctl("journal", "check", json_output=True)["good"])
+        self.assertEqual(inst.ctl("audit", "verify", json_output=True)["entries"] > said["audit_entries"], True)
+        inst.start_register()
+        inst.start_forward()
+        inst.wait_state(rows["committed"]["id"], "delivered")
+        names = [m["navn"] for m in inst.register_list()]
+        self.assertEqual(names.count(rows["committed"]["name"]), 1)
+        inst.ctl("queue", "retry", rows["held"]["id"], "--reason", "rehearsal")
+        inst.wait_state(rows["held"]["id"], "delivered")
+        inst.wait_state(inst.submit(self.good(persons=1).build()), "delivered", "held")
+
+    def test_while_messages_come_in(self):
+        inst = self.installation().start()
+        submissions = [self.good(persons=1).build() for _ in range(30)]
+        ids = []
+
+        def hand_over():
+            ids.extend(inst.submit(data) for data in submissions)
+
+        thread = threading.Thread(target=hand_over)
+        thread.start()
+        backups = []
+        while thread.is_alive() or not backups:
+            backups.append(inst.folder / f"backup-{len(backups)}")
+            bare(inst, "backup", backups[-1])
+        thread.join()
+        for message in ids:
+            inst.wait_state(message, "delivered")
+        for folder in backups:
+            self.lose(inst)
+            bare(inst, "restore", folder)
+            inst.start_core()
+            known = {m["id"] for m in inst.ask("queue list", limit=10000)["messages"]}
+            inst.start_forward()
+            for message in known:
+                inst.wait_state(message, "delivered")
+            self.assertTrue(inst.ctl("journal", "check", json_output=True)["good"])
+
+    def test_a_changed_backup_is_refused(self):
+        inst, _ = self.stage()
+        folder = inst.folder / "backup"
+        bare(inst, "backup", folder)
+        body, manifest = next(folder.glob("spool/quarantine/*/innsending.xml")).relative_to(folder), "MANIFEST.json"
+        cases = (lambda at: (at / body).write_bytes((at / body).read_bytes()[:-1] + b" "), lambda at: (at / body).unlink(),
+                 lambda at: (at / "spool/extra").write_text("x"),
+                 lambda at: (at / manifest).write_text((at / manifest).read_text().replace('"mode": 416', '"mode": 511')))
+        for number, spoil in enumerate(cases):
+            copy = inst.folder / f"copy-{number}"
+            shutil.copytree(folder, copy)
+            spoil(copy)
+            self.assertNotEqual(bare(inst, "restore", copy, "--check", check=False).returncode, 0, number)
+        self.assertEqual(bare(inst, "restore", folder, "--check").returncode, 0)
+
+    def test_restore_mixes_no_two_histories(self):
+        inst, _ = self.stage()
+        folder = inst.folder / "backup"
+        bare(inst, "backup", folder)
+        done = bare(inst, "restore", folder, check=False)
+        self.assertNotEqual(done.returncode, 0)  # the core runs
+        self.assertIn(b"OPPTATT", done.stderr)
+        inst.core.stop()
+        done = bare(inst, "restore", folder, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(b"is not empty", done.stderr)
+        done = bare(inst, "backup", folder, check=False)
+        self.assertNotEqual(done.returncode, 0)  # nothing is written over

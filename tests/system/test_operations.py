@@ -148,7 +148,7 @@ class Commands(Case):
         self.assertEqual(len(actions), 4)
 
     def test_keys_generate_and_publish(self):
-        inst = self.installation(fresh_keys=True)
+        inst = self.installation(fresh_keys=True, token=False)
         inst.start_core()
         message = inst.submit(self.good().build())
         status = inst.ctl("status", json_output=True)

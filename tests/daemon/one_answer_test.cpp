@@ -105,7 +105,8 @@ TEST_SUITE("daemon/one_answer") {
         std::mt19937_64 random(20270104);
         std::set<std::string> answers;
         for (const auto& [name, mutate] : classes()) {
-            CAPTURE(name);
+            const std::string what = name;  // a lambda may not have a structured binding
+            CAPTURE(what);
             for (unsigned i = 0; i < mutations(); ++i) {
                 SubmissionBuilder message = submission("7f1c0c2e-6c3b-4f0e-9a35-0c6a3f4d2b11");
                 mutate(message, random);

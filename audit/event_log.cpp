@@ -194,7 +194,8 @@ Result<Digest> StoredNodes::node(unsigned level, std::uint64_t index) {
 }
 
 Status EventLog::prepare(sqlite::Database& db) {
-    return db.execute(kSchema);
+    TPF_TRY(db.execute(kSchema));
+    return prepare_checkpoints(db);
 }
 
 Result<WrittenEntry> EventLog::append(sqlite::Database& db, const AuditEntry& entry, UtcTime time) {
@@ -208,7 +209,16 @@ Result<WrittenEntry> EventLog::append(sqlite::Database& db, const AuditEntry& en
     TPF_TRY(const TreeHead head, next_head(db, before, leaf, completed));
     TPF_TRY(insert(db, parts, leaf));
     TPF_TRY(insert_nodes(db, before, completed));
+    if (entry.witnessed()) {
+        TPF_TRY(keep_witnessed(db, *entry.witnessed(), time));
+    }
     return WrittenEntry{head, parts.message, std::move(bytes).value()};
+}
+
+Status EventLog::seal(sqlite::Database& db, UtcTime time) {
+    const CheckpointSigner* const keys = signer_;
+    const auto signer = keys == nullptr ? nullptr : keys->signer();
+    return signer ? make_checkpoint(db, *this, *signer, time) : ok();
 }
 
 Result<std::uint64_t> EventLog::size(sqlite::Database& db) {
@@ -264,21 +274,30 @@ Status EventLog::restore(sqlite::Database& db, const WrittenEntry& entry) {
 
 Result<std::vector<LoggedEvent>> EventLog::list(sqlite::Database& db, const EventFilter& filter) {
     std::string sql(kColumns);
-    sql += filter.newest_first ? "WHERE 1" : "WHERE seq>?1";
+    sql += "WHERE seq>?1";
+    if (filter.through) sql += " AND seq<=?8";
     if (filter.from) sql += " AND time>=?2";
     if (filter.until) sql += " AND time<?3";
     if (filter.kind) sql += " AND kind=?4";
     if (filter.actor) sql += " AND actor=?5";
     if (filter.message) sql += " AND message=?6";
+    if (!filter.kommune.empty() || !filter.to_register.empty())
+        sql += " AND message IN (SELECT id FROM messages WHERE 1";
+    if (!filter.kommune.empty()) sql += " AND (substr(sender, 1, 4)=?9 OR substr(name, 1, 4)=?9)";
+    if (!filter.to_register.empty()) sql += " AND register=?10";
+    if (!filter.kommune.empty() || !filter.to_register.empty()) sql += " AND messages.id=audit.message)";
     sql += filter.newest_first ? " ORDER BY seq DESC LIMIT ?7" : " ORDER BY seq LIMIT ?7";
     TPF_TRY(auto statement, db.prepare(sql));
-    if (!filter.newest_first) statement.bind(1, static_cast<std::int64_t>(filter.after));
+    statement.bind(1, static_cast<std::int64_t>(filter.after));
     if (filter.from) statement.bind(2, std::int64_t{filter.from->time_since_epoch().count()});
     if (filter.until) statement.bind(3, std::int64_t{filter.until->time_since_epoch().count()});
     if (filter.kind) statement.bind(4, to_string(*filter.kind));
     if (filter.actor) statement.bind(5, *filter.actor);
     if (filter.message) statement.bind(6, filter.message->view());
     statement.bind(7, static_cast<std::int64_t>(filter.limit));
+    if (filter.through) statement.bind(8, static_cast<std::int64_t>(*filter.through));
+    if (!filter.kommune.empty()) statement.bind(9, filter.kommune);
+    if (!filter.to_register.empty()) statement.bind(10, filter.to_register);
     std::vector<LoggedEvent> events;
     while (true) {
         TPF_TRY(const bool more, statement.step());

@@ -6,11 +6,13 @@
 //
 // Appending costs O(log n) reads; a tree head at any earlier size, and every proof, too.
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "audit/checkpoints.h"
 #include "audit/entry_form.h"
 #include "audit/merkle.h"
 #include "base/audit_entry.h"
@@ -26,13 +28,17 @@ struct LoggedEvent : EntryParts {
 /// For list(): rows with seq > after, oldest first.
 struct EventFilter {
     std::uint64_t after = 0;
-    std::optional<UtcTime> from{};   ///< inclusive
-    std::optional<UtcTime> until{};  ///< exclusive
+    std::optional<std::uint64_t> through{};  ///< rows with seq <= through
+    std::optional<UtcTime> from{};           ///< inclusive
+    std::optional<UtcTime> until{};          ///< exclusive
     std::optional<AuditKind> kind{};
     std::optional<std::string> actor{};
     std::optional<SpoolId> message{};
+    // Of the entry's message, as the journal's table `messages` beside the log has it; empty: all.
+    std::string kommune{};      ///< four digits
+    std::string to_register{};  ///< its name
     std::size_t limit = 1000;
-    bool newest_first = false;  ///< then `after` is not used
+    bool newest_first = false;
 };
 
 /// The row of node (level, index) in audit_nodes; level at least 1. Nodes are numbered from 1 in the order in which
@@ -52,12 +58,15 @@ class StoredNodes final : public NodeSource {
     sqlite::Database* db_;
 };
 
-/// Stateless: everything is in the database that it is handed, so a rolled-back transaction leaves nothing behind.
-/// Errors: those of base/sqlite.h; Code::internal for an entry that cannot be written (fields_text()).
+/// Everything is in the database that it is handed, so a rolled-back transaction leaves nothing behind. Errors: those
+/// of base/sqlite.h; Code::internal for an entry that cannot be written (fields_text()).
 class EventLog final : public AuditSink {
   public:
     [[nodiscard]] Status prepare(sqlite::Database& db) override;
     [[nodiscard]] Result<WrittenEntry> append(sqlite::Database& db, const AuditEntry& entry, UtcTime time) override;
+    /// From now on each transaction ends in a checkpoint. `signer` outlives the log. Thread-safe.
+    void sign_with(const CheckpointSigner& signer) noexcept { signer_ = &signer; }
+    [[nodiscard]] Status seal(sqlite::Database& db, UtcTime time) override;
     [[nodiscard]] Result<std::uint64_t> size(sqlite::Database& db) override;
     [[nodiscard]] Result<TreeHead> head(sqlite::Database& db, std::uint64_t size) override;
     [[nodiscard]] Result<std::vector<WrittenEntry>> entries(sqlite::Database& db, const TreeHead& from,
@@ -67,6 +76,9 @@ class EventLog final : public AuditSink {
     [[nodiscard]] Result<std::uint64_t> verify(sqlite::Database& db, CompactRange& at, std::size_t limit) override;
 
     [[nodiscard]] static Result<std::vector<LoggedEvent>> list(sqlite::Database& db, const EventFilter& filter);
+
+  private:
+    std::atomic<const CheckpointSigner*> signer_{nullptr};
 };
 
 }  // namespace tpf::audit

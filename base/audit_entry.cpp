@@ -40,6 +40,12 @@ std::string_view to_string(AuditKind kind) noexcept {
             return "operator";
         case AuditKind::rebuilt:
             return "rebuilt";
+        case AuditKind::log_origin:
+            return "log-origin";
+        case AuditKind::witnessed:
+            return "witnessed";
+        case AuditKind::contradicted:
+            return "contradicted";
     }
     return "unknown";
 }

@@ -38,8 +38,19 @@ enum class AuditKind {
     removed,
     operator_action,
     rebuilt,
+    log_origin,    ///< under which origin the log's checkpoints are made from here on
+    witnessed,     ///< a cosignature was taken in that came with no receipt
+    contradicted,  ///< somebody else holds a checkpoint that this log does not follow from
 };
 [[nodiscard]] std::string_view to_string(AuditKind kind) noexcept;
+
+/// A checkpoint of this log that somebody else cosigned. Not part of an entry's bytes: kept beside the log, in the
+/// transaction of the entry that brings it.
+struct WitnessedNote {
+    std::string witness;  ///< the name that it cosigns under
+    std::uint64_t size = 0;
+    std::string note;  ///< verified by whoever brings it
+};
 
 /// One entry. Fields never hold an identity number, a pseudonym, a contact person's data, or anything that could be
 /// tested offline against a guess of them; digests of whole messages are allowed.
@@ -56,17 +67,23 @@ class AuditEntry {
         return *this;
     }
     AuditEntry& with(std::string_view name, std::uint64_t value) { return with(name, std::to_string(value)); }
+    AuditEntry& witnessed(WitnessedNote note) {
+        witnessed_ = std::move(note);
+        return *this;
+    }
 
     [[nodiscard]] AuditKind kind() const noexcept { return kind_; }
     [[nodiscard]] const std::string& actor() const noexcept { return actor_; }
     [[nodiscard]] const std::optional<SpoolId>& message() const noexcept { return message_; }
     [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& fields() const noexcept { return fields_; }
+    [[nodiscard]] const std::optional<WitnessedNote>& witnessed() const noexcept { return witnessed_; }
 
   private:
     AuditKind kind_;
     std::string actor_;
     std::optional<SpoolId> message_;
     std::vector<std::pair<std::string, std::string>> fields_;
+    std::optional<WitnessedNote> witnessed_;
 };
 
 /// The head of the Merkle tree (RFC 6962 § 2.1) over the first `size` entries. Default: the empty tree.
@@ -99,6 +116,8 @@ class AuditSink {
     /// Creates what it needs; called once, before anything else.
     [[nodiscard]] virtual Status prepare(sqlite::Database& db) = 0;
     [[nodiscard]] virtual Result<WrittenEntry> append(sqlite::Database& db, const AuditEntry& entry, UtcTime time) = 0;
+    /// The end of a transaction that appended something: the place to sign for what is in the log now.
+    [[nodiscard]] virtual Status seal(sqlite::Database& db, UtcTime time) = 0;
 
     // --- for checks, and for a second copy of the log ---
     /// How many entries there are.

@@ -33,8 +33,15 @@ Result<Json> Commands::run(const Json& request, const Operator& who, ControlStre
         Entry{"keys publish", &Commands::keys_publish},
         Entry{"keys signing", &Commands::keys_signing},
         Entry{"audit show", &Commands::audit_show},
+        Entry{"audit leaves", &Commands::audit_leaves},
         Entry{"audit verify", &Commands::audit_verify},
         Entry{"backup", &Commands::backup},
+        Entry{"audit prove", &Commands::audit_prove},
+        Entry{"audit consistency", &Commands::audit_consistency},
+        Entry{"audit key", &Commands::audit_key},
+        Entry{"audit witness export", &Commands::audit_witness_export},
+        Entry{"audit witness import", &Commands::audit_witness_import},
+        Entry{"audit new-origin", &Commands::audit_new_origin},
         Entry{"journal check", &Commands::journal_check},
     };
     TPF_TRY(const std::string name, text_arg(request, "command", true));

@@ -5,6 +5,7 @@
 #include "daemon/control_protocol.h"
 #include "daemon/coordinator.h"
 #include "daemon/core.h"
+#include "daemon/readings.h"
 
 namespace tpf::daemon {
 
@@ -35,8 +36,20 @@ class Commands {
     Result<Json> status(const Call& call);
     Result<Json> metrics(const Call& call);
     Result<Json> check(const Call& call);
+    // commands_audit.cpp
     Result<Json> audit_show(const Call& call);
+    Result<Json> audit_leaves(const Call& call);
     Result<Json> audit_verify(const Call& call);
+    Result<Json> audit_prove(const Call& call);
+    Result<Json> audit_consistency(const Call& call);
+    Result<Json> audit_key(const Call& call);
+    Result<Json> audit_witness_export(const Call& call);
+    Result<Json> audit_witness_import(const Call& call);
+    Result<Json> audit_new_origin(const Call& call);
+    [[nodiscard]] AuditEntry reading_entry(const Call& call, const char* command, const std::string& reason) const;
+    Result<std::pair<std::string, Reading>> reading(const Call& call, const char* command);
+    Status add_notes(Json& json);
+    Status add_foreign(Json& json, const std::string& text);
     // commands_backup.cpp
     Result<Json> backup(const Call& call);
     // commands_journal.cpp
@@ -77,6 +90,7 @@ class Commands {
     Core& core_;
     Coordinator& coordinator_;
     UtcTime started_;
+    Readings readings_;
 };
 
 /// args["reason"], as it may stand in the audit log. Code::usage: missing, empty, too long, control characters, or

@@ -1,5 +1,3 @@
-#include "audit/event_log.h"
-#include "audit/merkle.h"
 #include "base/encoding.h"
 #include "base/log.h"
 #include "conf/output_settings.h"
@@ -9,12 +7,6 @@
 #include "daemon/status.h"
 
 namespace tpf::daemon {
-namespace {
-
-constexpr std::size_t kVerifyStep = 2000;
-
-}  // namespace
-
 Result<Json> Commands::status(const Call&) {
     return read_status(core_, started_);
 }
@@ -67,51 +59,6 @@ Result<Json> Commands::check(const Call& call) {
         }
     }
     return json;
-}
-
-Result<Json> Commands::audit_show(const Call& call) {
-    audit::EventFilter filter;
-    TPF_TRY(filter.limit, number_arg(call.args, "limit", 100));
-    TPF_TRY(filter.after, number_arg(call.args, "after", 0));
-    filter.newest_first = call.args.value("newest_first", false);
-    TPF_TRY(const std::string message, text_arg(call.args, "message", false));
-    if (!message.empty()) {
-        TPF_TRY(const auto row, core_.journal.resolve(message));
-        filter.message = row.id;
-    }
-    AuditEntry entry(AuditKind::operator_action, call.who.name);
-    entry.with("command", "audit show");
-    TPF_TRY(core_.journal.record(entry));
-    Json list = Json::array();
-    TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
-        TPF_TRY(const auto events, audit::EventLog::list(db, filter));
-        for (const auto& event : events) {
-            Json json = {
-                {"seq", event.seq}, {"time", format_utc(event.time)}, {"kind", event.kind}, {"actor", event.actor}};
-            if (event.message) json["message"] = event.message->str();
-            json["fields"] = Json::parse(event.fields, nullptr, false);
-            json["leaf"] = hex(event.leaf);
-            list.push_back(std::move(json));
-        }
-        return ok();
-    }));
-    return Json{{"entries", std::move(list)}};
-}
-
-Result<Json> Commands::audit_verify(const Call& call) {
-    AuditEntry entry(AuditKind::operator_action, call.who.name);
-    entry.with("command", "audit verify");
-    TPF_TRY(core_.journal.record(entry));
-    audit::EventLog log;
-    CompactRange at;
-    for (std::uint64_t done = 1; done != 0;) {
-        TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
-            TPF_TRY(done, log.verify(db, at, kVerifyStep));
-            return ok();
-        }));
-    }
-    const TreeHead head = audit::head_of(at);
-    return Json{{"entries", head.size}, {"root", base64(head.root)}};
 }
 
 }  // namespace tpf::daemon

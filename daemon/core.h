@@ -10,6 +10,7 @@
 #include "daemon/live_config.h"
 #include "daemon/message_locks.h"
 #include "daemon/metrics.h"
+#include "daemon/witnesses.h"
 #include "queue/journal.h"
 #include "queue/spool.h"
 
@@ -25,6 +26,7 @@ struct Core {
     Lifecycle& lifecycle;
     MessageLocks& locks;
     Metrics& metrics;
+    Witnesses& witnesses;
     const crypto::Pkcs11Token* token = nullptr;  ///< none where none is configured
 };
 

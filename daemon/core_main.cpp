@@ -6,6 +6,7 @@
 
 #include "audit/event_log.h"
 #include "base/log.h"
+#include "daemon/audit_keys.h"
 #include "daemon/control_server.h"
 #include "daemon/coordinator.h"
 #include "daemon/process.h"
@@ -89,6 +90,23 @@ Status record_restore(queue::Journal& journal, const crypto::RingRestored& resto
     return journal.record(entry);
 }
 
+/// The log's name on its checkpoints, drawn once.
+Status record_origin(queue::Journal& journal, const conf::Config& config) {
+    std::optional<std::string> origin;
+    TPF_TRY(journal.ask([&](sqlite::Database& db) -> Status {
+        TPF_TRY(origin, audit::log_origin(db));
+        return ok();
+    }));
+    if (origin) return journal.seal();
+    return journal.record(audit::origin_entry(kServiceActor, audit::new_origin(config.fixed.installation.name)));
+}
+
+std::vector<RegisterName> register_names(const conf::Config& config) {
+    std::vector<RegisterName> names;
+    for (const auto& [name, settings] : config.reloadable.registers) names.push_back(name);
+    return names;
+}
+
 /// The journal's folder is the core's alone.
 Status make_journal_folder(FileSystem& fs, const Path& journal) {
     const Path folder = journal.parent_path();
@@ -157,9 +175,14 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     crypto::wipe_stack();
     TPF_TRY(keys->announce_restore([&](const auto& restored) { return record_restore(*journal, restored); }));
 
+    const RingSigner signer(*keys);
+    events.sign_with(signer);
+    TPF_TRY(record_origin(*journal, config));
+    Witnesses witnesses(*spool, *journal, *keys);
+    TPF_TRY(witnesses.begin(register_names(config)));
     LiveConfig live(config);
     Metrics metrics;
-    Core core{fs, clock, live, *spool, *journal, *keys, lifecycle, locks, metrics, token.get()};
+    Core core{fs, clock, live, *spool, *journal, *keys, lifecycle, locks, metrics, witnesses, token.get()};
     bool nothing_left = false;
     {
         Coordinator coordinator(core, wake.get(), signal_fd);

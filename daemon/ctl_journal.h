@@ -4,11 +4,9 @@
 
 #include "conf/config.h"
 #include "daemon/control_client.h"
+#include "daemon/ctl_progress.h"
 
 namespace tpf::daemon {
-
-/// Told of {"part","done","of"}.
-using ShowProgress = std::function<void(const Json&)>;
 
 /// `journal check`. Code::locked: the core runs.
 [[nodiscard]] Result<ControlAnswer> check_journal_here(const conf::Config& config, const ShowProgress& progress);

@@ -12,10 +12,12 @@
 #include "base/fs.h"
 #include "conf/config.h"
 #include "daemon/ctl.h"
+#include "daemon/ctl_audit.h"
 #include "daemon/ctl_copy.h"
 #include "daemon/ctl_journal.h"
 #include "daemon/ctl_keys.h"
 #include "daemon/ctl_print.h"
+#include "daemon/ctl_progress.h"
 #include "daemon/ctl_status.h"
 #include "daemon/process.h"
 
@@ -62,17 +64,8 @@ int submit_files(Ctl& ctl) {
     return status;
 }
 
-/// A line that is written over, when somebody looks.
-ShowProgress journal_progress() {
-    if (::isatty(STDERR_FILENO) == 0) return {};
-    return [](const Json& now) {
-        const std::string of = now.value("of", 0U) == 0 ? "" : " of " + now["of"].dump();
-        std::fprintf(stderr, "\r\x1b[K%s: %s%s", now.value("part", "").c_str(), now["done"].dump().c_str(), of.c_str());
-    };
-}
-
 int show_journal(const Ctl& ctl, const Result<ControlAnswer>& answer, Printer print, const char* good) {
-    if (::isatty(STDERR_FILENO) != 0) std::fputs("\r\x1b[K", stderr);
+    end_progress_line();
     if (!answer) return show_error(ctl, answer.error());
     show(ctl, answer.value(), print);
     return good == nullptr || answer.value().result.value(good, false) ? 0 : 1;
@@ -80,7 +73,7 @@ int show_journal(const Ctl& ctl, const Result<ControlAnswer>& answer, Printer pr
 
 /// Asks the core; where there is none, looks itself.
 int check_journal(Ctl& ctl) {
-    const ShowProgress progress = journal_progress();
+    const ShowProgress progress = progress_line();
     ctl.args["progress"] = static_cast<bool>(progress);
     const auto socket = socket_path(ctl);
     if (!socket) return show_error(ctl, socket.error());
@@ -96,7 +89,7 @@ int check_journal(Ctl& ctl) {
 int rebuild_journal(Ctl& ctl) {
     const auto config = conf::load(Path(ctl.config));
     if (!config) return show_error(ctl, conf::as_error(config.error()));
-    const auto answer = rebuild_journal_here(config.value(), ctl.args.value("reason", ""), journal_progress());
+    const auto answer = rebuild_journal_here(config.value(), ctl.args.value("reason", ""), progress_line());
     return show_journal(ctl, answer, print_rebuild, nullptr);
 }
 
@@ -139,20 +132,6 @@ void add_local(CLI::App& app, Ctl& ctl) {
         std::cout << conf::documentation_markdown();
         return 0;
     });
-}
-
-void add_audit(CLI::App& app, Ctl& ctl) {
-    CLI::App* audit = app.add_subcommand("audit", "the log of all that was done");
-    audit->require_subcommand(1)->fallthrough();
-    CLI::App* show =
-        verb(*audit, ctl, "show", "entries, oldest first", [](Ctl& c) { return plain(c, "audit show", print_audit); });
-    number(show, ctl, "--after", "after", "entries after this number");
-    number(show, ctl, "--limit", "limit", "how many (default 100)");
-    text(show, ctl, "--message", "message", "of one message");
-    show->add_flag_callback(
-        "--newest-first", [&ctl] { ctl.args["newest_first"] = true; }, "newest first");
-    verb(*audit, ctl, "verify", "recompute the whole log",
-         [](Ctl& c) { return plain(c, "audit verify", print_plain); });
 }
 
 void add_journal(CLI::App& app, Ctl& ctl) {

@@ -20,6 +20,7 @@ class Findings {
     [[nodiscard]] Json all() {
         of_processes();
         of_registers();
+        of_witnesses();
         of_keys();
         of_queue();
         of_disk();
@@ -56,6 +57,15 @@ class Findings {
         if (copy.value("state", "current") == "away")
             say("warning", "the journal's copy cannot be written: " + copy.value("error", ""),
                 "the journal itself has everything; see [paths] journal_copy and docs/recovery.md");
+    }
+
+    void of_witnesses() {
+        for (const Json& one : status_.value("witnesses", Json::array())) {
+            if (!one.contains("error")) continue;
+            say("critical",
+                "register " + one.value("register", "?") + " holds another audit log: " + one.value("error", ""),
+                "nothing is delivered there: docs/recovery.md, \"A register holds another audit log\"");
+        }
     }
 
     void of_registers() {

@@ -29,6 +29,7 @@ queue::SvarRecord svar_of(const SpoolId& id, const forward::Receipt& receipt) {
     svar.sha256 = present(receipt.fields.sha256);
     svar.mottatt = present(receipt.fields.mottatt);
     svar.signature = present(receipt.fields.signatur);
+    svar.sjekkpunkt = present(receipt.fields.sjekkpunkt);
     return svar;
 }
 
@@ -58,6 +59,11 @@ Result<forward::Record> SpoolOutbox::record(const SpoolId& id) {
     forward::Record record{post.to, post.name, post.size, {}, post.signature};
     if (sha256.size() != record.sha256.size()) return fail(Code::record_form, "the record's digest has not its length");
     std::copy(sha256.begin(), sha256.end(), record.sha256.begin());
+    if (const auto checkpoint = spool_->checkpoint(post.to)) {
+        record.checkpoint.note = checkpoint->note;
+        record.checkpoint.consistency = std::to_string(checkpoint->old_size) + " " + checkpoint->proof;
+        if (checkpoint->old_size == 0) record.checkpoint.consistency.clear();
+    }
     return record;
 }
 

@@ -301,6 +301,8 @@ Result<Pipeline::Outcome> Pipeline::settle(const MessageRow& row, const queue::P
                                            const queue::PassOutcome& outcome, const PassRun& run) {
     switch (outcome.kind) {
         case queue::PassOutcome::Kind::committed: {
+            // Before the message goes out: the checkpoint that travels with it then covers its own entry.
+            TPF_TRY(core_.witnesses.offer(result.to));
             TPF_TRY(core_.spool.publish(row.id));
             count_published(core_.metrics, result);
             log::info("pseudonymised", {{"stage", "commit"},

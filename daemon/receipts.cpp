@@ -15,7 +15,14 @@ using queue::MessageRow;
 using queue::State;
 using queue::SvarRecord;
 
+constexpr const char* kRegisterKnowsNothing = "sjekkpunkt-ny";
 constexpr std::uint64_t kFailuresLogged = 10;  // of one round, one by one
+
+/// With the entry that tells of the answer.
+void add_seen(AuditEntry& entry, const RegisterName& from, const SeenCheckpoint& seen) {
+    if (seen.kind != SeenCheckpoint::Kind::agrees) return;
+    entry.with("cosigned_size", seen.head.size).witnessed({from.str(), seen.head.size, seen.note});
+}
 
 /// A file that is gone is nobody's reason to stop.
 bool stops(const Error& error) {
@@ -109,6 +116,8 @@ Status Receipts::judge(const MessageRow& row, const SvarRecord& svar) {
             return refused(row, svar);
         case 409:
             return quarantine(row, Code::register_conflict, "the register answered 409", std::nullopt);
+        case 412:
+            return checkpoint_refused(row, svar);
         case 400:
             return digest_doubted(row, svar);
         default:
@@ -122,8 +131,11 @@ Status Receipts::delivered(const MessageRow& row, const SvarRecord& svar) {
     }
     AuditEntry entry = entry_for(AuditKind::delivered, row);
     entry.with("kvittering", *svar.kvittering).with("mottatt", *svar.mottatt).with("output_sha256", *row.output_sha256);
+    TPF_TRY(const auto seen, core_.witnesses.look(*row.to, svar.sjekkpunkt));
+    add_seen(entry, *row.to, seen);
     TPF_TRY(core_.journal.delivered(row.id, {*svar.kvittering, *svar.mottatt}, entry));
     count_delivered(core_, row);
+    TPF_TRY(take_seen(row, seen));
     log::info(
         "delivered",
         {{"stage", "deliver"}, {"message", row.id}, {"register", row.to->str()}, {"kvittering", *svar.kvittering}});
@@ -136,6 +148,67 @@ Status Receipts::refused(const MessageRow& row, const SvarRecord& svar) {
         return not_a_receipt(row, "signature, name, digest or status of a refusal is wrong");
     }
     return quarantine(row, Code::register_refused, "the register refused the message, code " + *svar.kode, svar.kode);
+}
+
+/// What a valid receipt brought besides. It is delivered, whatever that says of the log.
+Status Receipts::take_seen(const MessageRow& row, const SeenCheckpoint& seen) {
+    const RegisterName& from = *row.to;
+    switch (seen.kind) {
+        case SeenCheckpoint::Kind::none:
+            core_.witnesses.expect_none(from);
+            return ok();
+        case SeenCheckpoint::Kind::unusable:
+            log::warning("a register's cosignature cannot be used",
+                         {{"stage", "receipt"}, {"register", from.str()}, {"error", seen.why}});
+            return ok();
+        case SeenCheckpoint::Kind::agrees:
+            core_.witnesses.settle(from, seen);
+            return ok();
+        case SeenCheckpoint::Kind::contradicts:
+            break;
+    }
+    log::error("ALARM: a register holds another audit log", {{"stage", "receipt"},
+                                                             {"message", row.id},
+                                                             {"register", from.str()},
+                                                             {"code", info(Code::checkpoint_conflict).name},
+                                                             {"error", seen.why},
+                                                             {"hint", info(Code::checkpoint_conflict).remedy}});
+    if (!core_.witnesses.settle(from, seen)) return ok();
+    AuditEntry entry(AuditKind::contradicted, kServiceActor);
+    entry.with("register", from.str())
+        .with("reason", seen.why)
+        .with("held_size", seen.head.size)
+        .with("held_root", base64(seen.head.root));
+    return core_.journal.record(entry);
+}
+
+/// Nothing was delivered, and nothing is until the two agree. A register that is merely further than this core knows
+/// shows a checkpoint that this log begins with: the next offer goes on from there.
+Status Receipts::checkpoint_refused(const MessageRow& row, const SvarRecord& svar) {
+    TPF_TRY(const auto seen, core_.witnesses.look(*row.to, svar.sjekkpunkt));
+    const bool knows_nothing = seen.kind == SeenCheckpoint::Kind::none && svar.kode == kRegisterKnowsNothing;
+    const bool conflict = seen.kind == SeenCheckpoint::Kind::contradicts;
+    const Code code = conflict ? Code::checkpoint_conflict : Code::checkpoint_refused;
+    const std::string reason =
+        !seen.why.empty() ? seen.why : "the register did not take the checkpoint: " + svar.kode.value_or("no code");
+    AuditEntry entry = entry_for(AuditKind::receipt_refused, row);
+    entry.with("code", info(code).name).with("reason", reason);
+    add_seen(entry, *row.to, seen);
+    TPF_TRY(core_.journal.note_attempt(row.id, code, reason, entry));
+    if (seen.kind == SeenCheckpoint::Kind::agrees || knows_nothing) {
+        log::warning("a register asked for the proof from another checkpoint",
+                     {{"stage", "receipt"}, {"register", row.to->str()}, {"entries", seen.head.size}});
+        core_.witnesses.settle(*row.to, seen);
+        return core_.witnesses.offer_from(*row.to, seen.head);
+    }
+    if (conflict) return take_seen(row, seen);
+    log::error("ALARM: a register refuses the audit log's checkpoint", {{"stage", "receipt"},
+                                                                        {"message", row.id},
+                                                                        {"register", row.to->str()},
+                                                                        {"code", info(code).name},
+                                                                        {"error", reason},
+                                                                        {"hint", info(code).remedy}});
+    return ok();
 }
 
 /// The register, or the forwarder, says that the bytes are not those of the digest: is that so here?

@@ -30,6 +30,8 @@ class Receipts {
     [[nodiscard]] Status judge(const queue::MessageRow& row, const queue::SvarRecord& svar);
     [[nodiscard]] Status delivered(const queue::MessageRow& row, const queue::SvarRecord& svar);
     [[nodiscard]] Status refused(const queue::MessageRow& row, const queue::SvarRecord& svar);
+    [[nodiscard]] Status checkpoint_refused(const queue::MessageRow& row, const queue::SvarRecord& svar);
+    [[nodiscard]] Status take_seen(const queue::MessageRow& row, const SeenCheckpoint& seen);
     [[nodiscard]] Status digest_doubted(const queue::MessageRow& row, const queue::SvarRecord& svar);
     [[nodiscard]] Status not_a_receipt(const queue::MessageRow& row, const char* why);
     [[nodiscard]] Status quarantine(const queue::MessageRow& row, Code code, const std::string& reason,

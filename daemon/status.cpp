@@ -169,6 +169,20 @@ Result<Json> audit_json(Core& core) {
     return Json{{"entries", head.size}, {"root", base64(head.root)}};
 }
 
+/// How far each register has cosigned the audit log, and whether it holds another one.
+Json witnesses_json(Core& core) {
+    Json all = Json::array();
+    for (const auto& [reg, state] : core.witnesses.states()) {
+        Json one{{"register", reg.str()}, {"cosigned", state.cosigned.size}};
+        if (state.conflict) {
+            one["code"] = info(Code::checkpoint_conflict).name;
+            one["error"] = *state.conflict;
+        }
+        all.push_back(std::move(one));
+    }
+    return all;
+}
+
 Json over_quota_json(const Metrics::Snapshot& counted, UtcTime now) {
     Json list = Json::array();
     for (const auto& [sender, last] : counted.over_quota) {
@@ -229,6 +243,7 @@ Result<Json> read_status(Core& core, UtcTime started) {
     json["disk"] = {{"free_bytes", free}, {"reserve_bytes", reserve}, {"intake", free > reserve ? "open" : "stopped"}};
     json["keys"] = keys_json(core, *config);
     TPF_TRY(json["audit"], audit_json(core));
+    json["witnesses"] = witnesses_json(core);
     const auto statistics = core.journal.statistics();
     json["journal"] = {{"commits", statistics.commits},
                        {"changes", statistics.changes},

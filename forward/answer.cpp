@@ -43,6 +43,10 @@ bool is_signature(std::string_view text) {
     return bytes && bytes.value().size() == 64;
 }
 
+bool is_note(std::string_view text) {
+    return !text.empty() && text.size() <= 4096 && from_base64(text).has_value();
+}
+
 struct Member {
     std::string_view name;
     std::string AnswerFields::*field;
@@ -54,7 +58,7 @@ bool valid_token(std::string_view text) {
 bool valid_name(std::string_view text) {
     return MessageName::parse(text).has_value();
 }
-constexpr std::array<Member, 7> kMembers = {{
+constexpr std::array<Member, 8> kMembers = {{
     {"status", &AnswerFields::status, valid_token},
     {"kvittering", &AnswerFields::kvittering, valid_token},
     {"kode", &AnswerFields::kode, valid_token},
@@ -62,6 +66,7 @@ constexpr std::array<Member, 7> kMembers = {{
     {"sha256", &AnswerFields::sha256, is_sha256_hex},
     {"mottatt", &AnswerFields::mottatt, is_rfc3339},
     {"signatur", &AnswerFields::signatur, is_signature},
+    {"sjekkpunkt", &AnswerFields::sjekkpunkt, is_note},
 }};
 
 /// Takes the parser's events one by one: a document tree would be built from whatever the other side sends, and its
@@ -147,6 +152,7 @@ Verdict judge(const HttpAnswer& answer, UtcTime now) {
         }
         case 400:
         case 409:
+        case 412:
             // Without a signature in the format the status is all there is; a readable body goes along.
             verdict.kind = Verdict::Kind::receipt;
             if (auto fields = parse_answer(answer.body)) verdict.fields = std::move(fields).value();

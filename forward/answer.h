@@ -27,6 +27,7 @@ struct AnswerFields {
     std::string sha256;      ///< 64 lower-case hex digits
     std::string mottatt;     ///< RFC 3339 with seconds, as it was written: the signature covers the text
     std::string signatur;    ///< base64 of 64 bytes
+    std::string sjekkpunkt;  ///< base64 of 1 to 3072 bytes: the checkpoint of our audit log that the register holds
     friend bool operator==(const AnswerFields&, const AnswerFields&) = default;
 };
 
@@ -47,14 +48,14 @@ struct HttpAnswer {
 /// What an answer means for the message.
 struct Verdict {
     enum class Kind {
-        receipt,     ///< 200, 201, 400, 409, 422: goes to the core, which decides
+        receipt,     ///< 200, 201, 400, 409, 412, 422: goes to the core, which decides
         wait,        ///< 429, 503: the register asks for time; the message is not the reason
         access,      ///< 401, 403, 404: the register does not know us, or we do not know its address: alarm, then later
         no_receipt,  ///< 200, 201 or 422 without an answer that can be one: alarm, then later
         other,       ///< any other status, redirects among them: later
     };
     Kind kind = Kind::other;
-    AnswerFields fields;  ///< receipt only; all empty when a 400 or 409 said nothing readable
+    AnswerFields fields;  ///< receipt only; all empty when a 400, 409 or 412 said nothing readable
     std::optional<std::chrono::seconds> retry_after;  ///< wait only; never negative, not bounded from above
 };
 /// `now` is what an HTTP-date in Retry-After is held against.

@@ -242,7 +242,7 @@ Result<Post> Dispatcher::prepare(const SpoolId& id, const Record& record) {
         return fail(Code::io, "the record names another register than before");
     if (!is_signature(record.signature)) return fail(Code::record_form, "the signature in the record has not its form");
     TPF_TRY(auto body, outbox_->open_body(id));
-    return Post{record.name, record.signature, record.bytes, record.sha256, std::move(body)};
+    return Post{record.name, record.signature, record.bytes, record.sha256, std::move(body), record.checkpoint};
 }
 
 Status Dispatcher::finish(const SpoolId& id, const Outcome& outcome) {

@@ -111,6 +111,7 @@ struct Job {
     explicit Job(Post message)
         : name(message.name.str()),
           signature(std::move(message.signature)),
+          checkpoint(std::move(message.checkpoint)),
           body(std::move(message.body), message.bytes, message.sha256) {}
 
     /// Reads the next piece; an outcome when that ends the attempt.
@@ -137,6 +138,7 @@ struct Job {
 
     std::string name;
     std::string signature;
+    LogCheckpoint checkpoint;
     Body body;
     Body::Piece piece;
 };
@@ -417,6 +419,11 @@ asio::awaitable<std::optional<Outcome>> Endpoint::dial(ConnectionPtr connection)
     co_return co_await shake_hands(*connection);
 }
 
+/// What is empty is not sent.
+std::string field(const char* name, const std::string& value) {
+    return value.empty() ? std::string() : std::string("\r\n") + name + ": " + value;
+}
+
 std::string Endpoint::head(const Job& job) const {
     const bool ipv6 = settings_.host.find(':') != std::string::npos;
     std::string host = ipv6 ? "[" + settings_.host + "]" : settings_.host;
@@ -425,6 +432,7 @@ std::string Endpoint::head(const Job& job) const {
            "\r\nUser-Agent: tpf-forward\r\nContent-Type: application/xml\r\nContent-Length: " +
            std::to_string(job.body.length()) + "\r\nIdempotency-Key: " + job.name +
            "\r\nContent-Digest: sha-256=:" + base64(job.body.digest()) + ":\r\nTPF-Signature: " + job.signature +
+           field("TPF-Checkpoint", job.checkpoint.note) + field("TPF-Consistency", job.checkpoint.consistency) +
            "\r\n\r\n";
 }
 

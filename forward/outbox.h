@@ -14,6 +14,7 @@
 #include "base/sha256.h"
 #include "base/types.h"
 #include "forward/answer.h"
+#include "forward/poster.h"
 
 namespace tpf::forward {
 
@@ -24,6 +25,7 @@ struct Record {
     std::uint64_t bytes = 0;
     Digest sha256{};
     std::string signature;  ///< base64 of the core's Ed25519 signature: TPF-Signature
+    LogCheckpoint checkpoint{};
 };
 
 /// What is handed to the core about a message.

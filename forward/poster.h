@@ -16,6 +16,12 @@
 
 namespace tpf::forward {
 
+/// What is told of the core's audit log with a message. Each is base64, digits and spaces, or empty: not sent.
+struct LogCheckpoint {
+    std::string note;         ///< TPF-Checkpoint
+    std::string consistency;  ///< TPF-Consistency
+};
+
 /// One message to send.
 struct Post {
     MessageName name;       ///< its str() is the Idempotency-Key
@@ -23,6 +29,7 @@ struct Post {
     std::uint64_t bytes = 0;
     Digest sha256{};
     std::unique_ptr<File> body;  ///< open, at its beginning
+    LogCheckpoint checkpoint{};
 };
 
 /// How one attempt ended.

@@ -26,6 +26,7 @@ Folders::Folders(const Path& root_)
       receipts_tmp(receipts / "tmp"),
       receipts_new(receipts / "new"),
       quarantine(root / "quarantine"),
+      checkpoints(root / "checkpoints"),
       kvittering(root / "kvittering"),
       lock(root / "lock"),
       forward_lock(receipts / "lock") {}
@@ -37,7 +38,7 @@ Status make_folders(FileSystem& fs, const Folders& folders) {
         {folders.work, 02700},         {folders.outbox, 02750},
         {folders.receipts, 02770},     {folders.receipts_tmp, 02770},
         {folders.receipts_new, 02770}, {folders.quarantine, 02700},
-        {folders.kvittering, 02751},
+        {folders.checkpoints, 02750},  {folders.kvittering, 02751},
     };
     for (const auto& [path, mode] : wanted) {
         TPF_TRY(make_folder_once(fs, path, mode));

@@ -26,9 +26,11 @@ struct Folders {
     Path outbox;                ///< 02750: ID/, read by the forwarder
     Path receipts, receipts_tmp, receipts_new;  ///< 02770: the forwarder writes, the core takes
     Path quarantine;                            ///< 02700: ID/, the encrypted bytes of what is quarantined or held
+    Path checkpoints;                           ///< 02750: REGISTER.json, read by the forwarder
     Path kvittering;                            ///< 02751: SOURCE/ 02750, readable by that source's group
     Path lock;                                  ///< the core's lock file
     Path forward_lock;                          ///< the forwarder's lock file, in receipts/
+    [[nodiscard]] Path checkpoint_of(const RegisterName& to) const { return checkpoints / (to.str() + ".json"); }
     [[nodiscard]] Path output(const SpoolId& id) const { return work / (id.str() + ".ut"); }
 };
 

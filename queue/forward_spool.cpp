@@ -51,6 +51,16 @@ Result<PostRecord> ForwardSpool::read_post(const SpoolId& id) const {
     return record;
 }
 
+std::optional<CheckpointRecord> ForwardSpool::checkpoint(const RegisterName& to) const {
+    const auto text = read_small(*fs_, folders_.checkpoint_of(to), kMaxRecord);
+    if (!text && text.error().code() == Code::not_found) return std::nullopt;
+    auto record = text ? parse_checkpoint(text.value()) : Result<CheckpointRecord>(fail(text.error()));
+    if (record && record.value().to == to) return std::move(record).value();
+    log::warning("the checkpoint for a register cannot be read: none is sent",
+                 {{"register", to.str()}, {"code", record ? "KILDEPOST" : record.error().name()}});
+    return std::nullopt;
+}
+
 Result<std::unique_ptr<File>> ForwardSpool::open_message(const SpoolId& id) const {
     return fs_->open_read(folders_.outbox / id.view() / kMelding);
 }

@@ -29,6 +29,9 @@ class ForwardSpool {
     /// outbox/ID/post.json, checked; melding.xml is a regular file of that length. Code::not_found: the core took it
     /// back. Code::record_damaged, record_form: hand over a SvarRecord with that trouble.
     [[nodiscard]] Result<PostRecord> read_post(const SpoolId& id) const;
+    /// What goes with each message to this register; none: there is no such record, or it is damaged (logged). The core
+    /// replaces it atomically.
+    [[nodiscard]] std::optional<CheckpointRecord> checkpoint(const RegisterName& to) const;
     /// melding.xml. The caller hashes while it sends, and aborts before the last chunk when the digest is another.
     [[nodiscard]] Result<std::unique_ptr<File>> open_message(const SpoolId& id) const;
 

@@ -409,6 +409,10 @@ Status Journal::ask(const std::function<Status(sqlite::Database&)>& question) {
     return writer_->ask(question, true);
 }
 
+Status Journal::seal() {
+    return writer_->seal();
+}
+
 Journal::Statistics Journal::statistics() const {
     return writer_->statistics();
 }

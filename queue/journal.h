@@ -204,6 +204,9 @@ class Journal {
     [[nodiscard]] Result<PersonMarks> marks(const MessageRow& row);
     /// The text behind MessageRow::settings.
     [[nodiscard]] Result<std::string> settings(std::string_view digest);
+    /// The audit log's own end of a transaction (AuditSink::seal) without a change: after a start, and when its key
+    /// came.
+    [[nodiscard]] Status seal();
     /// Runs `question` in the writer's thread on the database, read-only (a change in it fails): for the audit log's
     /// own readers. Keep it short: all commits wait.
     [[nodiscard]] Status ask(const std::function<Status(sqlite::Database&)>& question);

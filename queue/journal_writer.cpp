@@ -47,6 +47,16 @@ Status Journal::Writer::ask(const Question& question, bool guarded) {
     return submit(job);
 }
 
+Status Journal::Writer::seal() {
+    return ask([this](sqlite::Database& db) -> Status {
+        TPF_TRY(auto transaction, sqlite::Transaction::begin(db));
+        TPF_TRY(audit_->seal(db, clock_->utc()));
+        // After a commit that failed nobody knows what is on disk.
+        const Status committed = transaction.commit();
+        return committed ? ok() : fail(Code::journal, committed.error().detail());
+    });
+}
+
 Status Journal::Writer::submit(Job& job) {
     auto answer = job.answer.get_future();
     {
@@ -141,8 +151,10 @@ Status Journal::Writer::run_group(const std::vector<Job*>& group) {
             TPF_TRY(const bool changed, run_change(*job));
             if (changed) ++changes;
         }
-        at_commit = changes != 0;
-        return at_commit ? transaction.commit() : ok();
+        if (changes == 0) return ok();
+        TPF_TRY(audit_->seal(db_, clock_->utc()));
+        at_commit = true;
+        return transaction.commit();
     }();
     if (!committed) {
         if (copy_) copy_->forget();

@@ -27,6 +27,7 @@ class Journal::Writer {
     [[nodiscard]] Status change(const Change& change);
     /// `guarded`: a change in it fails. Costs two statements; the journal's own questions are known to change nothing.
     [[nodiscard]] Status ask(const Question& question, bool guarded = false);
+    [[nodiscard]] Status seal();
     [[nodiscard]] Statistics statistics() const;
     [[nodiscard]] CopyState copy_state() const;
 

@@ -24,8 +24,17 @@ bool is_hex_digit(char c) {
 bool is_time_char(char c) {
     return (c >= '0' && c <= '9') || c == 'T' || c == 'Z' || c == ':' || c == '+' || c == '.' || c == '-';
 }
+constexpr std::size_t kMaxNote = 4096;
+constexpr std::size_t kMaxProof = 2732;  // 64 hashes
+
+bool is_base64_within(std::string_view text, std::size_t most) {
+    return text.size() <= most && !text.empty() && from_base64(text).has_value();
+}
 bool is_base64(std::string_view text) {
-    return text.size() <= 128 && !text.empty() && from_base64(text).has_value();
+    return is_base64_within(text, 128);
+}
+bool is_note(std::string_view text) {
+    return is_base64_within(text, kMaxNote);
 }
 bool is_time_text(std::string_view text) {
     return !text.empty() && text.size() <= 40 && all_of(text, is_time_char);
@@ -213,6 +222,7 @@ Result<std::string> write_svar(const SvarRecord& record) {
     keep("sha256", record.sha256, [](std::string_view v) { return is_sha256_hex(v); });
     keep("mottatt", record.mottatt, is_time_text);
     keep("signatur", record.signature, is_base64);
+    keep("sjekkpunkt", record.sjekkpunkt, is_note);
     json["svar"] = std::move(answer);
     return seal(json);
 }
@@ -243,8 +253,33 @@ Result<SvarRecord> parse_svar(std::string_view text) {
     record.sha256 = members.maybe_text("sha256");
     record.mottatt = members.maybe_text("mottatt");
     record.signature = members.maybe_text("signatur");
+    record.sjekkpunkt = members.maybe_text("sjekkpunkt");
     TPF_TRY(members.status());
     TPF_TRY(must_equal(write_svar(record), text));
+    return record;
+}
+
+Result<std::string> write_checkpoint(const CheckpointRecord& record) {
+    if (!is_note(record.note) || (!record.proof.empty() && !is_base64_within(record.proof, kMaxProof)))
+        return fail(Code::record_form, "a checkpoint's record: note or proof of a wrong form");
+    return seal(Json{{"form", "tpf-sjekkpunkt-1"},
+                     {"register", record.to.str()},
+                     {"sjekkpunkt", record.note},
+                     {"fra", record.old_size},
+                     {"bevis", record.proof}});
+}
+
+Result<CheckpointRecord> parse_checkpoint(std::string_view text) {
+    TPF_TRY(const Json json, unseal(text, "tpf-sjekkpunkt-1"));
+    Reader reader(json);
+    const std::string register_text = reader.text("register");
+    const std::string note = reader.text("sjekkpunkt");
+    const std::uint64_t old_size = reader.number("fra");
+    const std::string proof = reader.text("bevis");
+    TPF_TRY(reader.status());
+    TPF_TRY(auto to, value_of(RegisterName::parse(register_text), "register"));
+    CheckpointRecord record{std::move(to), note, old_size, proof};
+    TPF_TRY(must_equal(write_checkpoint(record), text));
     return record;
 }
 

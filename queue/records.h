@@ -75,10 +75,21 @@ struct SvarRecord {
     std::optional<std::string> sha256{};      ///< 64 hex digits
     std::optional<std::string> mottatt{};    ///< 1 to 40 characters of `[0-9TZ:+.-]`, kept as it came: it was signed so
     std::optional<std::string> signature{};  ///< base64 of at most 128 characters
+    std::optional<std::string> sjekkpunkt{};  ///< base64 of at most 4096 characters: the note that the register kept
 };
 /// Leaves out members of the answer that have not their form.
 [[nodiscard]] Result<std::string> write_svar(const SvarRecord& record);
 [[nodiscard]] Result<SvarRecord> parse_svar(std::string_view text);
+
+/// REGISTER.json in checkpoints/: what the forwarder sends of the audit log with each message to that register.
+struct CheckpointRecord {
+    RegisterName to;
+    std::string note;            ///< base64 of at most 4096 characters, for the header TPF-Checkpoint
+    std::uint64_t old_size = 0;  ///< entries under the checkpoint that the register cosigned last
+    std::string proof{};         ///< base64 of at most 2732 characters, or empty; with old_size in TPF-Consistency
+};
+[[nodiscard]] Result<std::string> write_checkpoint(const CheckpointRecord& record);
+[[nodiscard]] Result<CheckpointRecord> parse_checkpoint(std::string_view text);
 
 /// How a register stands, as the forwarder sees it; for `status`.
 struct RegisterHealth {

@@ -165,6 +165,27 @@ Status Spool::withdraw(const SpoolId& id) {
     return moved;
 }
 
+Status Spool::write_checkpoint(const CheckpointRecord& record) {
+    TPF_TRY(const std::string text, queue::write_checkpoint(record));
+    return write_atomically(*fs_, folders_.checkpoint_of(record.to), text, 0640);
+}
+
+Status Spool::sweep_checkpoints() {
+    TPF_TRY(const auto names, fs_->list(folders_.checkpoints));
+    for (const std::string& name : names) {
+        if (!name.ends_with(".tmp")) continue;
+        TPF_TRY(fs_->remove_file(folders_.checkpoints / name));
+    }
+    return ok();
+}
+
+Result<CheckpointRecord> Spool::read_checkpoint(const RegisterName& to) const {
+    TPF_TRY(const std::string text, read_small(*fs_, folders_.checkpoint_of(to), kMaxRecord));
+    TPF_TRY(auto record, parse_checkpoint(text));
+    if (record.to != to) return fail(Code::record_form, "a checkpoint's record is of another register");
+    return record;
+}
+
 Result<Listing> Spool::list_outbox() const {
     return list_ids(*fs_, folders_.outbox);
 }

@@ -161,6 +161,12 @@ class Spool {
     /// kept, and before quarantine. Not there: success.
     [[nodiscard]] Status withdraw(const SpoolId& id);
     [[nodiscard]] Result<Listing> list_outbox() const;
+    /// checkpoints/REGISTER.json: what goes with each message to that register from now on. Durable when it returns.
+    [[nodiscard]] Status write_checkpoint(const CheckpointRecord& record);
+    /// Removes what a crash left of such a write.
+    [[nodiscard]] Status sweep_checkpoints();
+    /// Code::not_found; Code::record_damaged, Code::record_form.
+    [[nodiscard]] Result<CheckpointRecord> read_checkpoint(const RegisterName& to) const;
 
     // --- quarantine ---
     /// Moves inbox/new/ID or work/ID to quarantine/ID and drops the output, published or not. After the journal row

@@ -19,7 +19,7 @@ constexpr int kUsage = 2;
 struct Options {
     std::string reg, listen = "127.0.0.1:8443", store;
     reg::TlsFiles tls;
-    std::vector<std::string> core_keys, faults;
+    std::vector<std::string> core_keys, faults, log_origins;
     std::string receipt_key, port_file, log_level = "info";
     std::uint64_t fault_seed = 0, max_bytes = std::uint64_t{1} << 40;
     unsigned threads = 2, max_connections = 256, max_deliveries = 64;
@@ -73,6 +73,9 @@ Status run_serve(const Options& options) {
     TPF_TRY(const auto passphrase, reg::read_passphrase(options.passphrase));
     TPF_TRY(const auto receipt_key, reg::load_signing_key(posix_file_system(), options.receipt_key, passphrase));
     TPF_TRY(const auto store, reg::Store::open(posix_file_system(), options.store));
+    const reg::LogWitnessSettings watched{name, receipt_key, settings.rules.core_keys, options.log_origins};
+    TPF_TRY(const auto witness, reg::LogWitness::open(posix_file_system(), options.store, watched, system_clock()));
+    settings.witness = witness.get();
     return reg::serve(settings, {name, receipt_key, *store, system_clock()}, faults);
 }
 
@@ -127,6 +130,8 @@ CLI::App* add_serve(CLI::App& app, Options& options) {
     serve->add_option("--tpf-key", options.core_keys, "PEM, the core's Ed25519 public key; may be repeated")
         ->required();
     serve->add_option("--receipt-key", options.receipt_key, "PEM, this register's Ed25519 private key")->required();
+    serve->add_option("--log-origin", options.log_origins,
+                      "an audit log to witness, by its origin; may be repeated (default: the first one that comes)");
     serve->add_option("--threads", options.threads, "threads")->check(CLI::Range(1, 256))->capture_default_str();
     serve->add_option("--max-bytes", options.max_bytes, "largest message, bytes")->capture_default_str();
     serve->add_option("--max-connections", options.max_connections, "connections at a time")

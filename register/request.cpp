@@ -85,6 +85,13 @@ std::optional<Digest> parse_content_digest(std::string_view value) {
     }
 }
 
+Answer with_checkpoint(Answer answer, const std::string& note) {
+    if (note.empty() || !answer.body.ends_with('}')) return answer;
+    answer.body.pop_back();
+    answer.body += ",\"sjekkpunkt\":\"" + note + "\"}";
+    return answer;
+}
+
 Judged judge(const RequestHead& head, const RequestRules& rules) {
     if (head.target != kTarget) return refuse(refusal(404, "ukjent-adresse"));
     if (head.method != "POST") {

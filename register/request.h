@@ -24,6 +24,8 @@ struct Answer {
 };
 /// `{"status":"feil","kode":"<kode>"}`; nothing of the request is in it.
 [[nodiscard]] Answer refusal(unsigned status, std::string_view kode);
+/// The same answer with the member `sjekkpunkt`, outside what a receipt's signature covers; empty: as it is.
+[[nodiscard]] Answer with_checkpoint(Answer answer, const std::string& note);
 /// A refusal that will pass: 429 or 503.
 [[nodiscard]] Answer later(unsigned status, std::string_view kode, unsigned seconds);
 /// 201, 200 or 422 with the receipt.
@@ -40,6 +42,8 @@ struct RequestHead {
     std::string content_digest;
     std::string signature;
     std::optional<std::uint64_t> content_length;
+    std::string checkpoint{};   ///< TPF-Checkpoint
+    std::string consistency{};  ///< TPF-Consistency
 };
 
 /// A request whose head is in order: the core vouches for this name with this digest.

@@ -22,6 +22,7 @@
 #include <csignal>
 #include <mutex>
 #include <thread>
+#include <variant>
 
 #include "base/encoding.h"
 #include "base/log.h"
@@ -113,6 +114,8 @@ RequestHead head_of(const Parser& parser) {
     head.idempotency_key = joined("Idempotency-Key");
     head.content_digest = joined("Content-Digest");
     head.signature = joined("TPF-Signature");
+    head.checkpoint = joined("TPF-Checkpoint");
+    head.consistency = joined("TPF-Consistency");
     if (const auto length = parser.content_length()) head.content_length = *length;
     return head;
 }
@@ -205,7 +208,7 @@ class Session {
   private:
     net::awaitable<bool> exchange();
     net::awaitable<bool> answer_head_error(error_code error);
-    net::awaitable<bool> deliver(Parser& parser, const Delivery& delivery);
+    net::awaitable<bool> deliver(Parser& parser, const RequestHead& head, const Delivery& delivery);
     net::awaitable<Received> receive(Parser& parser, const Delivery& delivery, Fault fault);
     net::awaitable<Result<bool>> read_body(Parser& parser, Intake& intake, std::uint64_t length, Fault fault);
     net::awaitable<bool> write(Answer answer, bool keep);
@@ -214,6 +217,7 @@ class Session {
     net::awaitable<void> go_on_if_asked(const Parser& parser);
     net::awaitable<bool> hang();
     static net::awaitable<void> pause(milliseconds time);
+    std::variant<std::string, Answer> witness(const RequestHead& head);
     Answer local_trouble(const Error& error);
     void deadline(milliseconds time) { beast::get_lowest_layer(stream_).expires_after(time); }
     void cut() { beast::get_lowest_layer(stream_).close(); }
@@ -250,14 +254,15 @@ net::awaitable<bool> Session::exchange() {
     if (error) co_return co_await answer_head_error(error);
     request_.emplace(shared_.requests);
     ++shared_.served;
-    Judged judged = judge(head_of(parser), shared_.settings.rules);
+    const RequestHead head = head_of(parser);
+    Judged judged = judge(head, shared_.settings.rules);
     if (!judged.delivery) {
         log::warning("request refused", {{"status", std::uint64_t{judged.answer.status}}});
         if (parser.is_done()) co_return co_await write(std::move(judged.answer), parser.keep_alive());
         co_return co_await write_and_discard(std::move(judged.answer));
     }
     if (shared_.stopping) co_return co_await write_and_discard(later(503, "stopper", kBusySeconds));
-    co_return co_await deliver(parser, *judged.delivery);
+    co_return co_await deliver(parser, head, *judged.delivery);
 }
 
 net::awaitable<bool> Session::answer_head_error(error_code error) {
@@ -270,12 +275,14 @@ net::awaitable<bool> Session::answer_head_error(error_code error) {
 }
 
 /// Receives one message and answers.
-net::awaitable<bool> Session::deliver(Parser& parser, const Delivery& delivery) {
+net::awaitable<bool> Session::deliver(Parser& parser, const RequestHead& head, const Delivery& delivery) {
     const Fault fault = shared_.faults.next();
     if (fault != Fault::none) {
         log::warning("fault on purpose", {{"fault", to_string(fault)}, {"name", delivery.name.str()}});
     }
     if (auto answer = answer_of(fault)) co_return co_await write_and_discard(std::move(*answer));
+    auto witnessed = witness(head);
+    if (auto* answer = std::get_if<Answer>(&witnessed)) co_return co_await write_and_discard(std::move(*answer));
     Received received = co_await receive(parser, delivery, fault);
     if (received.answer) co_return co_await write_and_discard(std::move(*received.answer));
     if (!received.decision || fault == Fault::lost) {
@@ -285,7 +292,18 @@ net::awaitable<bool> Session::deliver(Parser& parser, const Delivery& delivery) 
     if (fault == Fault::hang) co_return co_await hang();
     if (fault == Fault::slow) co_await pause(kSlowPause);
     Answer answer = spoiled(answer_of(*received.decision), *received.decision, shared_.intake, fault);
+    if (received.decision->receipt) answer = with_checkpoint(std::move(answer), std::get<std::string>(witnessed));
     co_return co_await write(std::move(answer), parser.keep_alive());
+}
+
+/// The note that goes with the receipt, or the answer that ends the request.
+std::variant<std::string, Answer> Session::witness(const RequestHead& head) {
+    LogWitness* const log = shared_.settings.witness;
+    if (log == nullptr) return std::string();
+    auto verdict = log->judge(head.checkpoint, head.consistency);
+    if (!verdict) return local_trouble(verdict.error());
+    if (verdict.value().kode.empty()) return std::move(verdict.value().note);
+    return with_checkpoint(refusal(412, verdict.value().kode), verdict.value().note);
 }
 
 /// The name is free again for others when this returns.

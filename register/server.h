@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "register/fault.h"
 #include "register/intake.h"
+#include "register/log_witness.h"
 #include "register/request.h"
 #include "register/tls.h"
 
@@ -41,6 +42,7 @@ struct ServerSettings {
     unsigned max_deliveries = 64;  ///< bodies being received at the same time
     std::string port_file = {};    ///< when not empty: the port is written here once the server listens
     ServerTimes times = {};
+    LogWitness* witness = nullptr;  ///< none: checkpoints are passed over
 };
 
 /// Serves until SIGTERM or SIGINT (then drains and returns success) or until something happened after which nothing

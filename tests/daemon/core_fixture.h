@@ -8,6 +8,7 @@
 #include "base/unique_fd.h"
 #include "conf/config.h"
 #include "crypto/key_file.h"
+#include "daemon/audit_keys.h"
 #include "daemon/core.h"
 #include "tests/queue/fixtures.h"
 #include "tests/support/fault_fs.h"
@@ -95,7 +96,9 @@ struct CoreFixture {
     Lifecycle lifecycle{wake.get()};
     MessageLocks locks;
     Metrics metrics;
-    Core core{hooked, clock, config, *spool, *journal, *TestRing::get().ring, lifecycle, locks, metrics};
+    RingSigner signer{*TestRing::get().ring};
+    Witnesses witnesses{*spool, *journal, *TestRing::get().ring};
+    Core core{hooked, clock, config, *spool, *journal, *TestRing::get().ring, lifecycle, locks, metrics, witnesses};
 
     [[nodiscard]] const queue::Folders& at() const { return spool->folders(); }
     /// Sealed with the ring's own keys; its MeldingsId drawn anew unless told.

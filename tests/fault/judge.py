@@ -4,6 +4,8 @@ the project's own code.
 
 judge(place, messages) wants a system at rest: all programs stopped after they had worked off what was there."""
 
+import base64
+import functools
 import hashlib
 import json
 import os
@@ -79,6 +81,7 @@ class Judge:
                     self.check(row["digest"] == _row_digest(row, columns), f"journal: digest of row {row['id']} is wrong")
                 self.audit = [dict(e) for e in db.execute("SELECT * FROM audit ORDER BY seq")]
                 self.nodes = [n["hash"] for n in db.execute("SELECT * FROM audit_nodes ORDER BY id")]
+                self.notes = [n["note"] for n in db.execute("SELECT note FROM audit_checkpoints")]
                 counts = {state: number for state, number in db.execute("SELECT state, messages FROM counts") if number}
                 self.names = [dict(n) for n in db.execute("SELECT * FROM names")]
             except sqlite3.Error as error:
@@ -96,7 +99,7 @@ class Judge:
         return True
 
     def judge_chain(self):
-        peaks, nodes = [], iter(self.nodes)
+        peaks, nodes, roots = [], iter(self.nodes), {}
         for number, entry in enumerate(self.audit, 1):
             canonical = {"actor": entry["actor"], "fields": json.loads(entry["fields"]), "kind": entry["kind"],
                          "seq": entry["seq"], "time": _utc(entry["time"]), "v": 1}
@@ -112,7 +115,12 @@ class Judge:
                 peaks[-1] = hashlib.sha256(b"\1" + peaks[-1] + right).digest()
                 if not self.check(next(nodes, None) == peaks[-1], f"audit: a node over entry {number} is wrong"):
                     return
+            roots[number] = functools.reduce(lambda right, left: hashlib.sha256(b"\1" + left + right).digest(), reversed(peaks))
         self.check(next(nodes, None) is None, "audit: more nodes than entries")
+        cosigned = [note.read_text() for note in (self.place.store / "sjekkpunkt").glob("*/siste.note")]
+        for note in self.notes + cosigned:
+            origin, size, root = note.split("\n")[:3]
+            self.check(base64.b64encode(roots.get(int(size), b"")).decode() == root, f"audit: the checkpoint of {size} entries is of another log")
 
     def judge_ways(self):
         """Each state has its audit entries, and none that belongs to another."""

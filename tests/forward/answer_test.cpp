@@ -41,7 +41,8 @@ TEST_SUITE("forward/answer") {
     TEST_CASE("the answer of the format") {
         const auto fields = parse_answer(mottatt());
         REQUIRE(fields);
-        CHECK(fields.value() == AnswerFields{"mottatt", "K-1", "", kName, kSha, "2027-01-04T09:30:00Z", kSignature});
+        CHECK(fields.value() ==
+              AnswerFields{"mottatt", "K-1", "", kName, kSha, "2027-01-04T09:30:00Z", kSignature, ""});
         const auto refused = parse_answer(avvist());
         REQUIRE(refused);
         CHECK(refused.value().kode == "R.7");
@@ -129,6 +130,7 @@ TEST_SUITE("forward/answer") {
         CHECK(kind(200, mottatt()) == Verdict::Kind::receipt);
         CHECK(kind(422, avvist()) == Verdict::Kind::receipt);
         CHECK(kind(409, "") == Verdict::Kind::receipt);
+        CHECK(kind(412, "") == Verdict::Kind::receipt);
         CHECK(kind(400, "<html>") == Verdict::Kind::receipt);
         CHECK(kind(429, "") == Verdict::Kind::wait);
         CHECK(kind(503, "") == Verdict::Kind::wait);

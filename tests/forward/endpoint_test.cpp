@@ -95,6 +95,7 @@ TEST_SUITE("forward/endpoint") {
         const Stage& stage = Stage::get();
         TlsServer server(stage.server_options(), serve(receive));
         Post post = post_of("<melding/>");
+        post.checkpoint = {"bm90ZQ==", "4711 AAAA"};
         const std::string name = post.name.str();
         const Outcome outcome = send_once(stage.settings(server.port()), std::move(post));
         CHECK(outcome.kind == Kind::answered);
@@ -111,6 +112,8 @@ TEST_SUITE("forward/endpoint") {
         CHECK(request.headers.at("idempotency-key") == name);
         CHECK(request.headers.at("content-digest") == "sha-256=:" + base64(sha256("<melding/>")) + ":");
         CHECK(request.headers.at("tpf-signature") == some_signature());
+        CHECK(request.headers.at("tpf-checkpoint") == "bm90ZQ==");
+        CHECK(request.headers.at("tpf-consistency") == "4711 AAAA");
         CHECK(request.body_sha256 == hex(sha256("<melding/>")));
     }
 

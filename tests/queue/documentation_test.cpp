@@ -20,7 +20,7 @@ std::string documentation() {
 TEST_SUITE("queue/documentation") {
     TEST_CASE("the worked example's records") {
         std::istringstream lines(documentation());
-        int kilde = 0, post = 0, svar = 0;
+        int kilde = 0, post = 0, svar = 0, checkpoint = 0;
         for (std::string line; std::getline(lines, line);) {
             if (!line.starts_with("{\"form\":") || line.starts_with("{\"form\":\"tpf-copy")) continue;
             const std::string record = line + "\n";
@@ -33,6 +33,10 @@ TEST_SUITE("queue/documentation") {
                 ++post;
                 CHECK(other.value().sha256 == digest_of("ut:en kryptert melding"));
                 CHECK(get(write_post(other.value())) == record);
+            } else if (const auto sent = parse_checkpoint(record)) {
+                ++checkpoint;
+                CHECK(sent.value().old_size == 4711);
+                CHECK(get(write_checkpoint(sent.value())) == record);
             } else {
                 ++svar;
                 CHECK(get(write_svar(get(parse_svar(record)))) == record);
@@ -41,6 +45,7 @@ TEST_SUITE("queue/documentation") {
         CHECK(kilde == 1);
         CHECK(post == 1);
         CHECK(svar == 1);
+        CHECK(checkpoint == 1);
     }
 
     TEST_CASE("the example line of the journal's copy") {

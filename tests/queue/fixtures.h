@@ -69,6 +69,7 @@ class SwitchedSink final : public AuditSink {
         }
         return log_.append(db, entry, time);
     }
+    Status seal(sqlite::Database& db, UtcTime time) override { return log_.seal(db, time); }
     Result<std::uint64_t> size(sqlite::Database& db) override { return log_.size(db); }
     Result<TreeHead> head(sqlite::Database& db, std::uint64_t size) override { return log_.head(db, size); }
     Result<std::vector<WrittenEntry>> entries(sqlite::Database& db, const TreeHead& from, std::size_t limit) override {
@@ -81,6 +82,7 @@ class SwitchedSink final : public AuditSink {
         return log_.verify(db, at, limit);
     }
     Status restore(sqlite::Database& db, const WrittenEntry& entry) override { return log_.restore(db, entry); }
+    audit::EventLog& log() { return log_; }
 
   private:
     audit::EventLog log_;

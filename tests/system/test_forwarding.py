@@ -228,6 +228,7 @@ class Forwarding(Case):
         message = inst.submit(self.good().build())
         inst.wait_state(message, "committed")
         path = inst.spool / "outbox" / message / "melding.xml"
+        env.until("the output in the outbox", path.exists)
         data = path.read_bytes()
         path.write_bytes(data.replace(b"Kari", b"Kari"[::-1]))
         inst.start_forward()

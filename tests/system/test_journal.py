@@ -156,6 +156,12 @@ class Journal(Case):
         inst = self.inst
         inst.start_core()
         inst.start_forward()
+        # The audit log is gone, and the register remembers it: it takes nothing until its operators allow the new one.
+        env.until("the register's refusal to be told of",
+                  lambda: "ALARM: a register holds another audit log" in inst.log_tail("tpfd.log", 400))
+        self.assertEqual(inst.row(self.committed)["state"], "committed")
+        inst.registers["IPLOS"].stop()
+        inst.start_register(extra=("--log-origin", inst.ask("audit key")["origin"]))
         inst.wait_state(self.committed, "delivered")
         for row in self.delivered:
             self.assertEqual(inst.wait_state(row["id"], "delivered")["register_receipt"], row["register_receipt"])

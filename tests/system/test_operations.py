@@ -47,7 +47,7 @@ class Commands(Case):
             ("keys", "generate", "--kind", "pseudonym", "--id", "P-9", "--register", "IPLOS", "--version", "9"),
             ("keys", "import", "--kind", "register", "--id", "IPLOS-2027", "--register", "IPLOS", public),
             ("keys", "publish", "--out", inst.folder / "tmp/nokler.xml"), ("keys", "signing", "--out", inst.folder / "tmp/sign.pem"),
-            ("audit", "show"), ("audit", "verify"), ("journal", "check"))
+            ("audit", "show", "--reason", "json"), ("audit", "verify"), ("audit", "key"), ("journal", "check"))
         for command in commands:
             with self.subTest(" ".join(map(str, command[:2]))):
                 done = inst.ctl("--json", *command, check=False)
@@ -129,7 +129,7 @@ class Commands(Case):
         conflict.write_bytes(known.build())
         marked = inst.folder / "tmp" / "marked.xml"
         marked.write_bytes(self.good(numbers=[self.numbers[0], ""]).build())
-        env.until("nothing to do", lambda: inst.entries("work") != [] and not inst.entries("inbox/new"))
+        env.until("nothing to do", lambda: inst.entries("work") != [] and inst.entries("outbox") and not inst.entries("inbox/new"))
         before = snapshot(inst.spool), inst.journal_rows(), inst.journal_rows("SELECT * FROM names")
 
         good = inst.ctl("check", self.file, json_output=True)

@@ -1,0 +1,258 @@
+"""The audit log seen by those who hold the installation to it: a register that witnesses it, an auditor with a proof file and a key,
+whoever gets an exported folder. The judge is the second verifier (tests/audit/verifier.py), which shares no code with the programs."""
+
+import base64
+import csv
+import io
+import json
+import os
+import shutil
+import sqlite3
+import sys
+from pathlib import Path
+
+import env
+from case import Case
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "audit"))
+import verifier  # noqa: E402
+
+WHY = ("--reason", "a test")
+
+
+class Audit(Case):
+    shared_settings = {}
+
+    def delivered(self, inst=None):
+        inst = inst or self.shared
+        message = inst.submit(self.good().build())
+        return inst.wait_state(message, "delivered")
+
+    def vkeys(self, inst=None):
+        answer = (inst or self.shared).ask("audit key")
+        return answer["keys"][0], answer["witnesses"][0], answer["origin"]
+
+    @staticmethod
+    def siste(inst, register="IPLOS"):
+        (note,) = (inst.store(register) / "sjekkpunkt").glob("*/siste.note")
+        return note
+
+    def test_a_register_holds_what_was_logged_before_it_got_anything(self):
+        row = self.delivered()
+        log, witness, origin = self.vkeys()
+        head = verifier.checkpoint_of(self.siste(self.shared).read_bytes(), [log, witness])
+        self.assertEqual(head["origin"], origin)
+        entries = self.shared.ask("audit show", message=row["id"], limit=100)["entries"]
+        seq = {entry["kind"]: entry["seq"] for entry in entries}
+        self.assertGreaterEqual(head["size"], seq["pseudonymised"])
+        (delivered,) = [entry for entry in entries if entry["kind"] == "delivered"]
+        self.assertGreaterEqual(int(delivered["fields"]["cosigned_size"]), seq["pseudonymised"])
+        done = self.shared.ctl("audit", "verify", "--checkpoint", str(self.siste(self.shared)), json_output=True)
+        self.assertTrue(done["good"])
+        self.assertEqual(done["checkpoint"]["cosigned"][0]["witness"], "IPLOS")
+        self.assertIn("good: every entry", self.shared.ctl("audit", "verify").stdout.decode())
+
+    def test_a_proof_file_is_verified_by_others(self):
+        row = self.delivered()
+        log, witness, _ = self.vkeys()
+        file = self.shared.folder / "bevis.json"
+        said = self.shared.ctl("audit", "prove", row["meldings_id"] if "meldings_id" in row else row["id"], "--out", file, *WHY, json_output=True)
+        self.assertEqual(said["cosigned_by"], "IPLOS")
+        proved = verifier.verify_proof(file.read_bytes(), [log, witness])
+        self.assertEqual(proved["message"], row["id"])
+        self.assertGreaterEqual(proved["entries"], 2)
+        shown = self.shared.ctl("audit", "verify-proof", file, "--key", log, "--witness", witness).stdout.decode()
+        self.assertIn("proved: these entries", shown)
+        self.assertIn("IPLOS cosigned at", shown)
+        # Another key, a changed entry, a changed hash: nothing is proved.
+        stranger = log.split("+", 1)[0]
+        good = json.loads(file.read_text())
+        for change in ("actor", "proof", "key"):
+            bad, key = json.loads(json.dumps(good)), log
+            if change == "actor":
+                bad["entries"][0]["entry"] = bad["entries"][0]["entry"].replace('"actor":"tpfd"', '"actor":"tpfx"')
+            elif change == "proof":
+                first = bytearray(base64.b64decode(bad["entries"][0]["proof"][0]))
+                first[5] ^= 4
+                bad["entries"][0]["proof"][0] = base64.b64encode(first).decode()
+            else:
+                key = self.vkey(stranger, 1, Ed25519PrivateKey.generate())
+            other = self.shared.folder / "bevis-2.json"
+            other.write_text(json.dumps(bad, separators=(",", ":"), ensure_ascii=False) + "\n")
+            done = self.shared.ctl("audit", "verify-proof", other, "--key", key, check=False)
+            self.assertEqual((done.returncode, b"BEVIS" in done.stderr), (1, True), (change, done.stderr))
+            with self.assertRaises(verifier.Wrong):
+                verifier.verify_proof(other.read_bytes(), [key])
+
+    @staticmethod
+    def vkey(name, kind, key):
+        data = bytes([kind]) + key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        return f"{name}+{verifier.sha256(name.encode() + bytes([10]) + data)[:4].hex()}+{base64.b64encode(data).decode()}"
+
+    def test_an_offline_witness(self):
+        key, inst = Ed25519PrivateKey.generate(), self.shared
+        log, _, _ = self.vkeys()
+        witness, last = self.vkey("riksrevisjonen.example", 4, key), None
+        for _ in range(2):
+            self.delivered()
+            request, answer = inst.folder / "request", inst.folder / "answer"
+            inst.ctl("audit", "witness", "export", "--out", request, "--witness", "riksrevisjonen.example")
+            asked = verifier.verify_request(request.read_bytes(), log, last)
+            text = asked["note"].partition("\n\n")[0] + "\n"
+            time = 1800000000
+            signature = time.to_bytes(8, "big") + key.sign(f"cosignature/v1\ntime {time}\n{text}".encode())
+            name, key_id, _ = witness.split("+", 2)
+            line = f"\u2014 {name} {base64.b64encode(bytes.fromhex(key_id) + signature).decode()}\n"
+            answer.write_text(line)
+            taken = inst.ctl("audit", "witness", "import", answer, request, "--key", witness, *WHY, json_output=True)
+            self.assertEqual(taken["entries"], asked["size"])
+            last = asked["note"].encode()
+        self.assertIn("riksrevisjonen.example", inst.ctl("audit", "verify").stdout.decode())
+        # Without the request the lines are no note; another's line is not this key's.
+        self.assertEqual(inst.ctl("audit", "witness", "import", answer, "--key", witness, *WHY, check=False).returncode, 1)
+        other = self.vkey("riksrevisjonen.example", 4, Ed25519PrivateKey.generate())
+        self.assertEqual(inst.ctl("audit", "witness", "import", answer, request, "--key", other, *WHY, check=False).returncode, 1)
+
+    def test_an_exported_folder(self):
+        self.delivered()
+        log, _, _ = self.vkeys()
+        folder = self.shared.folder / "tiles"
+        for more in ([], ["--entries"]):
+            done = self.shared.ctl("audit", "export", folder, *WHY, *more, json_output=True)
+            said = verifier.verify_tiles(folder, [log])
+            self.assertEqual(said["size"], done["entries"])
+            self.assertEqual(said["entries"], done["entries"] if more else 0)
+            self.delivered()
+
+    def test_checkpoints_that_follow_and_that_do_not(self):
+        self.delivered()
+        older, newer = self.shared.folder / "older", self.shared.folder / "newer"
+        shutil.copy(self.siste(self.shared), older)
+        self.delivered()
+        newer.write_text(self.shared.ask("audit key")["checkpoint"])
+        proof = self.shared.folder / "proof"
+        self.assertTrue(self.shared.ctl("audit", "consistency", older, newer, "--out", proof, json_output=True)["good"])
+        log, _, _ = self.vkeys()
+        verifier.verify_request(proof.read_bytes(), log, older.read_bytes())
+        text = newer.read_text().split("\n")
+        text[2] = base64.b64encode(bytes(32)).decode()
+        newer.write_text("\n".join(text))
+        self.assertEqual(self.shared.ctl("audit", "consistency", older, newer, check=False).returncode, 1)
+        done = self.shared.ctl("audit", "verify", "--checkpoint", newer, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"WRONG: the given checkpoint", done.stdout)
+
+    def test_show_filters_and_forms(self):
+        inst = self.shared
+        row = self.delivered()
+        env.until("the sender's answer", lambda: any(
+            e["kind"] == "answered" for e in inst.ask("audit show", message=row["id"], limit=100)["entries"]))
+        whole = inst.ctl("audit", "show", json_output=True)["entries"]
+        self.assertEqual([e["seq"] for e in whole], list(range(1, len(whole) + 1)))
+        self.assertEqual(whole[-1]["fields"]["command"], "audit show")
+        self.assertEqual(whole[-1]["fields"]["reason"], "a test")
+        mine = {e["seq"] for e in whole if e.get("message") == row["id"]}
+        ask = lambda *a: inst.ctl("audit", "show", *a, json_output=True)["entries"]  # noqa: E731
+        self.assertEqual({e["seq"] for e in ask("--message", row["id"])}, mine)
+        self.assertLessEqual(mine, {e["seq"] for e in ask("--kommune", "0301")})
+        self.assertLessEqual(mine, {e["seq"] for e in ask("--register", "IPLOS")})
+        self.assertEqual(ask("--kommune", "4601"), [])
+        self.assertEqual(ask("--register", "KPR"), [])
+        self.assertEqual({e["kind"] for e in ask("--kind", "delivered")}, {"delivered"})
+        self.assertTrue(all(e["actor"] != "tpfd" for e in ask("--operator", whole[-1]["actor"])))
+        self.assertEqual(ask("--from", "2100-01-01"), [])
+        self.assertEqual(ask("--to", "2000-01-01"), [])
+        self.assertEqual(len(ask("--limit", "3")), 3)
+        newest = ask("--newest-first", "--limit", "5")
+        self.assertEqual([e["seq"] for e in newest], list(range(newest[0]["seq"], newest[0]["seq"] - 5, -1)))
+        rows = list(csv.reader(io.StringIO(inst.ctl("audit", "show", "--csv", "--message", row["id"]).stdout.decode())))
+        self.assertEqual(rows[0], ["seq", "time", "kind", "actor", "message", "fields"])
+        self.assertEqual({int(r[0]) for r in rows[1:]}, mine)
+        # A reading goes on for whoever began it, with what was asked for then.
+        first = inst.ask("audit show", kind="delivered", limit=1)
+        more = inst.ask("audit show", reading=first["reading"], after=first["next"], limit=1000, kind="start")
+        self.assertEqual({e["kind"] for e in more["entries"]} - {"delivered"}, set())
+        with self.assertRaises(env.CoreError):
+            inst.ask("audit show", reading="7f1c0c2e-6c3b-4f0e-9a35-0c6a3f4d2b11")
+        done = env.run([env.BIN / "tpfctl", "--config", inst.config, "audit", "show"], check=False)
+        self.assertEqual(done.returncode, 2)
+
+
+class Disagreement(Case):
+    def test_a_journal_put_back_is_refused_by_the_register_and_told_of(self):
+        inst = self.installation().start()
+        first = inst.wait_state(inst.submit(self.good().build()), "delivered")
+        inst.stop()
+        shutil.copytree(inst.folder / "journal", inst.folder / "backup")
+        inst.start()
+        for _ in range(3):
+            inst.wait_state(inst.submit(self.good().build()), "delivered")
+        inst.stop()
+        # As whoever restores machine and spool from a backup of the same night; the register is somewhere else.
+        shutil.rmtree(inst.folder / "journal")
+        shutil.copytree(inst.folder / "backup", inst.folder / "journal")
+        for part in ("work", "outbox", "checkpoints"):
+            for entry in (inst.spool / part).iterdir():
+                if first["id"] not in entry.name:
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        inst.start()
+        message = inst.submit(self.good().build())
+        env.until("the core to tell of it", lambda: any(
+            e["kind"] == "contradicted" for e in inst.ask("audit show", message="", limit=1000)["entries"]))
+        self.assertEqual(inst.row(message)["state"], "committed")
+        self.assertEqual(inst.row(message)["attempt_code"] if "attempt_code" in inst.row(message) else "SJEKKPUNKT_STRID", "SJEKKPUNKT_STRID")
+        self.assertIn("ALARM: a register holds another audit log", inst.log_tail("tpfd.log", 400))
+        (register,) = (inst.store() / "sjekkpunkt").glob("*/siste.note")
+        done = inst.ctl("audit", "verify", "--checkpoint", register, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"WRONG", done.stdout)
+        (told,) = inst.ask("status")["witnesses"]
+        self.assertEqual(told["code"], "SJEKKPUNKT_STRID")
+        # Both sides' operators agree on a new origin: the message goes by itself.
+        new = inst.ctl("audit", "new-origin", "--reason", "restored from the backup, a test", json_output=True)["origin"]
+        inst.registers["IPLOS"].stop()
+        inst.start_register(extra=("--log-origin", new))
+        inst.wait_state(message, "delivered")
+        entries = inst.ask("audit show", kind="log-origin", limit=10)["entries"]
+        self.assertEqual(entries[-1]["fields"]["origin"], new)
+        held = verifier.parse_checkpoint(register.read_text().partition("\n\n")[0] + "\n")
+        self.assertEqual(entries[-1]["fields"]["previous_root"], held["root"])
+
+    def test_a_rewritten_log_is_refused(self):
+        """By somebody who may write the journal's file: an entry is changed, every hash made anew."""
+        inst = self.installation().start()
+        inst.wait_state(inst.submit(self.good().build()), "delivered")
+        inst.stop()
+        journal = inst.folder / "journal/journal.db"
+        shutil.rmtree(inst.folder / "journal/copy", ignore_errors=True)
+        rewrite(journal)
+        for copy in (inst.folder / "journal").glob("copy*"):
+            shutil.rmtree(copy)
+        inst.start_register()
+        inst.start_core()
+        inst.start_forward()
+        self.assertTrue(inst.ask("audit verify")["entries"] > 5)
+        done = inst.ctl("audit", "verify", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"IPLOS's of", done.stdout)
+        message = inst.submit(self.good().build())
+        env.until("the register to refuse it", lambda: "ALARM: the audit log contradicts" in inst.log_tail("register-IPLOS.log", 400))
+        self.assertEqual(inst.row(message)["state"], "committed")
+
+
+def rewrite(path):
+    db = sqlite3.connect(path)
+    for (trigger,) in db.execute("SELECT name FROM sqlite_schema WHERE type='trigger' AND name LIKE 'audit%'").fetchall():
+        db.execute(f"DROP TRIGGER {trigger}")
+    db.execute("UPDATE audit SET actor='ola' WHERE seq=3")
+    rows = db.execute("SELECT seq, time, kind, actor, message, fields, leaf FROM audit ORDER BY seq").fetchall()
+    leaves = [verifier.leaf_hash(verifier.entry_bytes(row, i)) for i, row in enumerate(rows, 1)]
+    nodes = [verifier.perfect(leaves[i - (1 << level): i])
+             for i in range(1, len(leaves) + 1) for level in range(1, 20) if i % (1 << level) == 0]
+    db.executemany("UPDATE audit SET leaf=? WHERE seq=?", [(leaf, i) for i, leaf in enumerate(leaves, 1)])
+    db.executemany("UPDATE audit_nodes SET hash=? WHERE id=?", [(node, i) for i, node in enumerate(nodes, 1)])
+    db.commit()
+    db.close()
+    os.sync()

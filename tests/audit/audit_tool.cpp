@@ -8,8 +8,14 @@
 //   vkey NAME TYPE SEED        of an Ed25519 seed in hex
 //   sign NAME SEED             a text from standard input; cosign NAME SEED TIME: a note, with one signature more
 //   open VKEY…                 a note from standard input
+//   judge LOG WITNESS          reads lines "DB TAB NOTE" (files): is each log whole, and does it begin with the note's
+//                              checkpoint, which both keys must have signed?
+//   tiles DB DIR               tiles and bundles, without a checkpoint
+//   request DB OLD NOTE        a request to a witness, for the checkpoint of a note
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
@@ -19,6 +25,8 @@
 
 #include "audit/event_log.h"
 #include "audit/note.h"
+#include "audit/tiles.h"
+#include "audit/witness.h"
 #include "base/encoding.h"
 #include "tests/audit/ed25519.h"
 
@@ -158,6 +166,48 @@ Result<Json> notes(const std::string& what, const Args& args) {
     return Json{{"note", std::move(text)}};
 }
 
+std::string content(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+Result<Json> judge(const std::string& log, const NoteKey& key, const std::string& note, const NoteKey& witness) {
+    const std::vector<NoteKey> witnesses{witness};
+    TPF_TRY(const auto opened, open_note(content(note), {key.name(), {key.key()}}, witnesses, test::TestVerifier()));
+    return verify(log, opened.checkpoint.head);
+}
+
+Result<Json> tiles(const Args& args) {
+    TPF_TRY(auto db, sqlite::Database::inspect(args[0]));
+    const auto write = [&](const std::string& path, std::string_view bytes) {
+        const std::filesystem::path file = std::filesystem::path(args[1]) / path;
+        std::filesystem::create_directories(file.parent_path());
+        std::ofstream(file, std::ios::binary) << bytes;
+        return ok();
+    };
+    TileBuilder hashes(write);
+    BundleBuilder entries(write);
+    TPF_TRY(const auto rows, EventLog::list(db, {.limit = 1'000'000}));
+    for (const auto& row : rows) {
+        TPF_TRY(const std::string bytes, canonical_entry(row));
+        TPF_TRY(hashes.add(row.leaf));
+        TPF_TRY(entries.add(bytes));
+    }
+    TPF_TRY(hashes.finish());
+    TPF_TRY(entries.finish());
+    return Json{{"size", hashes.head().size}, {"root", base64(hashes.head().root)}};
+}
+
+Result<Json> request(const Args& args) {
+    TPF_TRY(auto db, sqlite::Database::inspect(args[0]));
+    StoredNodes nodes(db);
+    Offer offer{content(args[2]), number(args[1]), {}};
+    TPF_TRY(const SignedNote note, SignedNote::parse(offer.note));
+    TPF_TRY(const Checkpoint checkpoint, Checkpoint::parse(note.text));
+    TPF_TRY(offer.proof, consistency_proof(nodes, offer.old_size, checkpoint.head.size));
+    return Json{{"request", offer_text(offer)}};
+}
+
 void print(const Result<Json>& result) {
     std::printf("%s\n", (result ? result.value() : Json{{"wrong", result.error().text()}}).dump().c_str());
 }
@@ -171,6 +221,16 @@ int main(int argc, char** argv) {
         const std::size_t colon = args[0].find(':');
         const TreeHead kept{number(args[0].substr(0, colon)), digest(args[0].substr(colon + 1))};
         for (std::size_t i = 1; i < args.size(); ++i) print(verify(args[i], kept));
+    } else if (what == "judge") {
+        const NoteKey log = NoteKey::parse(args[0]).value(), witness = NoteKey::parse(args[1]).value();
+        for (std::string line; std::getline(std::cin, line);) {
+            const std::size_t tab = line.find('\t');
+            print(judge(line.substr(0, tab), log, line.substr(tab + 1), witness));
+        }
+    } else if (what == "tiles") {
+        print(tiles(args));
+    } else if (what == "request") {
+        print(request(args));
     } else if (what == "make") {
         print(make(args));
     } else if (what == "inclusion" || what == "consistency") {

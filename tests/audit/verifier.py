@@ -6,6 +6,9 @@ Ed25519. It shares no code with the program and changes nothing.
   verifier.py inclusion DB SEQ                  reads {"size", "root", "proof"} (base64) from standard input
   verifier.py consistency                       reads {"old", "old_root", "size", "root", "proof"} from standard input
   verifier.py note VKEY…                        reads a signed note from standard input
+  verifier.py proof FILE VKEY…                  a message's entries; every key must have signed
+  verifier.py tiles DIR VKEY…                   an exported log: tiles, and bundles where there are some
+  verifier.py request FILE VKEY [OLD]           what a witness is asked for; OLD: the note that it cosigned last
 
 Prints one JSON object. Exit status 1: it does not verify; the object says why.
 """
@@ -282,6 +285,143 @@ def verify_note(data, vkeys):
     return {"text": text, "signatures": good}
 
 
+def checkpoint_of(data, vkeys):
+    """Of a note that each of these keys signed; the log's key has its origin as its name."""
+    opened = verify_note(data, vkeys)
+    must({s["name"] for s in opened["signatures"]} >= {Key(vkey).name for vkey in vkeys}, "a key has not signed")
+    checkpoint = parse_checkpoint(opened["text"])
+    must(any(s["type"] == 1 and s["name"] == checkpoint["origin"] for s in opened["signatures"]), "the log's own key has not signed")
+    return checkpoint
+
+
+def hash_of(text):
+    data = from_base64(text, "a hash")
+    must(len(data) == 32, "a hash is 32 bytes")
+    return data
+
+
+# --- what is handed out ---
+
+def parse_entry(data):
+    """A row, from an entry's bytes in their one form."""
+    try:
+        entry = json.loads(data)
+        must(isinstance(entry, dict) and set(entry) - {"message"} == {"actor", "fields", "kind", "seq", "time", "v"}, "an entry's members")
+        time = datetime.datetime.strptime(entry["time"], "%Y-%m-%dT%H:%M:%SZ")
+        seconds = round((time - datetime.datetime(1970, 1, 1)).total_seconds())
+        fields = "{" + ",".join(f"{json_text(k)}:{json_text(v)}" for k, v in entry["fields"].items()) + "}"
+        row = (entry["seq"], seconds, entry["kind"], entry["actor"], entry.get("message"), fields, None)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        raise Wrong("not an entry") from None
+    must(entry["v"] == 1 and isinstance(row[0], int) and 0 < row[0] < 2**53, "an entry's number or version")
+    must(entry_bytes(row, row[0]) == data, "an entry that is not canonical")
+    return row
+
+
+def verify_proof(data, vkeys):
+    try:
+        file = json.loads(data)
+        must(list(file) == ["form", "message", "checkpoint", "entries"] and file["form"] == "tpf-bevis-1", "not a proof")
+        entries = [(one["entry"].encode(), [hash_of(h) for h in one["proof"]]) for one in file["entries"]]
+        must(all(list(one) == ["entry", "proof"] for one in file["entries"]), "not a proof")
+        checkpoint = checkpoint_of(file["checkpoint"].encode(), vkeys)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        raise Wrong("not a proof") from None
+    must(entries, "a proof of nothing")
+    last = 0
+    for entry, path in entries:
+        row = parse_entry(entry)
+        must(row[0] > last and row[4] == file["message"], "entries out of order, or of another message")
+        last = row[0]
+        verify_inclusion(leaf_hash(entry), last - 1, checkpoint["size"], path, hash_of(checkpoint["root"]))
+    return {"message": file["message"], "entries": len(entries), "size": checkpoint["size"]}
+
+
+def number_path(n):
+    parts = []
+    while True:
+        parts.insert(0, f"{n % 1000:03}" if not parts else f"x{n % 1000:03}")
+        n //= 1000
+        if n == 0:
+            return "/".join(parts)
+
+
+def tiles_of(root, level, count, unit):
+    """The pieces of one level, each of up to 256 units; `unit` None: they have lengths of their own."""
+    for n in range(-(-count // 256)):
+        width = min(256, count - n * 256)
+        path = root / f"tile/{level}" / (number_path(n) + ("" if width == 256 else f".p/{width}"))
+        try:
+            data = path.read_bytes()
+        except OSError:
+            raise Wrong(f"{path} is missing") from None
+        must(unit is None or len(data) == width * unit, f"{path} has another length")
+        yield path, width, data
+
+
+def verify_tiles(folder, vkeys):
+    root = pathlib.Path(folder)
+    try:
+        checkpoint = checkpoint_of((root / "checkpoint").read_bytes(), vkeys)
+    except OSError:
+        raise Wrong("no checkpoint") from None
+    size, leaves, level, below = checkpoint["size"], [], 0, None
+    while size >> 8 * level:
+        hashes = []
+        for _, width, data in tiles_of(root, level, size >> 8 * level, 32):
+            hashes += [data[i: i + 32] for i in range(0, 32 * width, 32)]
+        if level == 0:
+            leaves = hashes
+        else:
+            for n, one in enumerate(hashes):
+                must(perfect(below[256 * n: 256 * (n + 1)]) == one, f"hash {n} of level {level} does not follow from those below it")
+        below, level = hashes, level + 1
+    must(fold(peaks_of(leaves)) == hash_of(checkpoint["root"]), "the tiles have another root than the checkpoint")
+    entries = 0
+    if (root / "tile/entries").exists():
+        for path, width, data in tiles_of(root, "entries", size, None):
+            for _ in range(width):
+                length = int.from_bytes(data[:2], "big")
+                entry, data = data[2: 2 + length], data[2 + length:]
+                must(len(entry) == length and leaf_hash(entry) == leaves[entries], f"entry {entries + 1} is another one")
+                must(parse_entry(entry)[0] == entries + 1, f"entry {entries + 1} has another number")
+                entries += 1
+            must(data == b"", f"{path} is longer than its entries")
+    return {"size": size, "entries": entries}
+
+
+def perfect(hashes):
+    while len(hashes) > 1:
+        hashes = [node_hash(a, b) for a, b in zip(hashes[::2], hashes[1::2], strict=True)]
+    return hashes[0]
+
+
+def peaks_of(leaves):
+    peaks, at = [], 0
+    for level in reversed(range(len(leaves).bit_length())):
+        if len(leaves) >> level & 1:
+            peaks.append(perfect(leaves[at: at + (1 << level)]))
+            at += 1 << level
+    return peaks
+
+
+def verify_request(data, vkey, old_note=None):
+    """The note that a witness may cosign: it follows from the one that it cosigned last (none: from nothing)."""
+    head, blank, note = data.partition(b"\n\n")
+    lines = head.decode(errors="replace").split("\n")
+    must(blank and re.fullmatch("old (0|[1-9][0-9]*)", lines[0]), "not a request to a witness")
+    proof = [hash_of(line) for line in lines[1:]]
+    must(len(proof) <= 64, "a proof that is too long")
+    now = checkpoint_of(note, [vkey])
+    old = {"origin": now["origin"], "size": 0, "root": base64.b64encode(sha256(b"")).decode()}
+    if old_note is not None:
+        old = checkpoint_of(old_note, [vkey])
+    must(old["origin"] == now["origin"], "another log's checkpoint")
+    must(old["size"] == int(lines[0][4:]), f"the request is from another size than {old['size']}")
+    verify_consistency(old["size"], hash_of(old["root"]), now["size"], hash_of(now["root"]), proof)
+    return {"size": now["size"], "note": note.decode()}
+
+
 # --- commands ---
 
 def head(text):
@@ -294,6 +434,13 @@ def run(args):
         return verify_log(args.db, args.head)
     if args.command == "note":
         return verify_note(sys.stdin.buffer.read(), args.vkey)
+    if args.command == "proof":
+        return verify_proof(pathlib.Path(args.file).read_bytes(), args.vkey)
+    if args.command == "tiles":
+        return verify_tiles(args.folder, args.vkey)
+    if args.command == "request":
+        old = pathlib.Path(args.old).read_bytes() if args.old else None
+        return verify_request(pathlib.Path(args.file).read_bytes(), args.vkey, old)
     given = json.load(sys.stdin)
     proof = [from_base64(node, "proof") for node in given["proof"]]
     must(all(len(node) == 32 for node in proof), "a proof's node is 32 bytes")
@@ -318,6 +465,14 @@ def main():
     inclusion.add_argument("seq", type=int)
     commands.add_parser("consistency")
     commands.add_parser("note").add_argument("vkey", nargs="+")
+    for name, what in (("proof", "file"), ("tiles", "folder")):
+        one = commands.add_parser(name)
+        one.add_argument(what)
+        one.add_argument("vkey", nargs="+")
+    request = commands.add_parser("request")
+    request.add_argument("file")
+    request.add_argument("vkey")
+    request.add_argument("old", nargs="?")
     try:
         print(json.dumps(run(parser.parse_args())))
     except (Wrong, sqlite3.Error) as wrong:

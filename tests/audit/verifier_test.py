@@ -19,7 +19,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 import verifier  # noqa: E402
 
-TOOL = ""
+TOOL, TAMPERS, SEED = "", 300, None
 TRIGGERS = ("audit_next_only", "audit_no_update", "audit_no_delete",
             "audit_nodes_next_only", "audit_nodes_no_update", "audit_nodes_no_delete")
 SIZES = (0, 1, 2, 7, 16, 37)
@@ -28,7 +28,7 @@ SIZES = (0, 1, 2, 7, 16, 37)
 def tool(*args, data=""):
     done = subprocess.run([TOOL, *map(str, args)], input=data.encode(), capture_output=True, check=True)
     lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
-    return lines if args[0] == "verify" else lines[0]
+    return lines if args[0] in ("verify", "judge") else lines[0]
 
 
 def b64(data):
@@ -107,71 +107,227 @@ class Logs(unittest.TestCase):
                     with self.assertRaises(verifier.Wrong):
                         verifier.verify_consistency(old, root_of(leaves[:old]), size, root_of(leaves), ours)
 
-    def tampered(self, number, rng):
-        """A copy of the log in which one thing is otherwise; what was done, and the copy."""
-        log = Path(self.folder.name) / f"tampered-{number}.db"
-        shutil.copy(self.logs[37], log)
-        db = sqlite3.connect(log)
-        for trigger in TRIGGERS:
-            db.execute(f"DROP TRIGGER {trigger}")
-        kind = rng.choice(("bit", "bit", "deletion", "swap", "truncation", "rewrite"))
-        one, other = rng.sample(range(1, 38), 2)
-        if kind == "bit":
-            column = rng.choice(("time", "kind", "actor", "message", "fields", "leaf", "hash"))
-            table, key = ("audit_nodes", "id") if column == "hash" else ("audit", "seq")
-            (value,) = db.execute(f"SELECT {column} FROM {table} WHERE {key}=?", (min(one, 34),)).fetchone()
-            if value is None:
-                value = "7f1c0c2e-6c3b-4f0e-9a35-0c6a3f4d2b11"
-            elif isinstance(value, int):
-                value ^= 1 << rng.randrange(30)
-            else:
-                data = bytearray(value if isinstance(value, bytes) else value.encode())
-                data[rng.randrange(len(data))] ^= 1 << rng.randrange(7)
-                value = bytes(data) if isinstance(value, bytes) else bytes(data).decode(errors="replace")
-            db.execute(f"UPDATE {table} SET {column}=? WHERE {key}=?", (value, min(one, 34)))
-            kind = f"bit of {column}"
-        elif kind == "deletion":
-            db.execute("DELETE FROM audit WHERE seq=?", (one,))
-        elif kind == "swap":
-            db.executescript(f"UPDATE audit SET seq=0 WHERE seq={one}; UPDATE audit SET seq={one} WHERE seq={other};"
-                             f"UPDATE audit SET seq={other} WHERE seq=0")
-        elif kind == "truncation":
-            size = one - 1
-            db.execute("DELETE FROM audit WHERE seq>?", (size,))
-            if rng.random() < 0.7:
-                db.execute("DELETE FROM audit_nodes WHERE id>?", (size - bin(size).count("1"),))
-        else:
-            self.rewrite(db, one)
-        db.commit()
-        db.close()
-        return f"{kind} at {one} and {other}", log
+    def test_tiles_of_the_one_verify_in_the_other(self):
+        for size in (1, 37, 300, 66000 if TAMPERS > 1000 else 600):
+            with self.subTest(size=size):
+                log, folder = Path(self.folder.name) / f"tiles-{size}.db", Path(self.folder.name) / f"tiles-{size}"
+                tool("make", log, size)
+                said = tool("tiles", log, folder)
+                keys = Parties()
+                (folder / "checkpoint").write_text(keys.note(size, said["root"]))
+                self.assertEqual(verifier.verify_tiles(folder, [keys.log]), {"size": size, "entries": size})
+                for path in random.sample(sorted(p for p in folder.rglob("*") if p.is_file()), 2 if size > 256 else 1):
+                    data = bytearray(path.read_bytes())
+                    data[random.randrange(len(data))] ^= 1 << random.randrange(8)
+                    good = path.read_bytes()
+                    path.write_bytes(data)
+                    with self.assertRaises(verifier.Wrong, msg=str(path)):
+                        verifier.verify_tiles(folder, [keys.log])
+                    path.write_bytes(good)
 
-    @staticmethod
-    def rewrite(db, seq):
-        """As who may write the file and knows this format: an entry changed, every hash made anew."""
-        db.execute("UPDATE audit SET actor='ola' WHERE seq=?", (seq,))
-        rows = db.execute("SELECT seq, time, kind, actor, message, fields, leaf FROM audit ORDER BY seq").fetchall()
-        leaves = [verifier.leaf_hash(verifier.entry_bytes(row, i)) for i, row in enumerate(rows, 1)]
-        db.executemany("UPDATE audit SET leaf=? WHERE seq=?", [(leaf, i) for i, leaf in enumerate(leaves, 1)])
-        nodes = []
-        for i in range(1, len(leaves) + 1):
-            span = 2
-            while i % span == 0:
-                nodes.append(root_of(leaves[i - span: i]))
-                span *= 2
-        db.executemany("UPDATE audit_nodes SET hash=? WHERE id=?", [(node, i) for i, node in enumerate(nodes, 1)])
+    def test_requests_to_a_witness(self):
+        log, keys, note = self.logs[37], Parties(), Path(self.folder.name) / "note"
+        for old in (0, 1, 8, 20, 37):
+            note.write_text(keys.note(37, b64(root_of(self.leaves))))
+            request = tool("request", log, old, note)["request"].encode()
+            before = keys.note(old, b64(root_of(self.leaves[:old]))).encode() if old else None
+            self.assertEqual(verifier.verify_request(request, keys.log, before)["size"], 37)
+            other = keys.note(old or 3, b64(root_of(self.leaves[1:][:old or 3]))).encode()
+            with self.assertRaises(verifier.Wrong):
+                verifier.verify_request(request, keys.log, other)
+
+
+class Parties:
+    """A log's key and a witness's, and what they sign."""
+
+    def __init__(self):
+        self.keys = [Ed25519PrivateKey.generate() for _ in range(2)]
+        self.log, self.witness = Notes.vkey("unit/tpf/1", 1, self.keys[0]), Notes.vkey("IPLOS", 4, self.keys[1])
+
+    def note(self, size, root, cosigner=None):
+        text = f"unit/tpf/1\n{size}\n{root}\n"
+        lines = Notes.line(self.log, self.keys[0].sign(text.encode()))
+        if cosigner is not None:
+            time = (1800000000).to_bytes(8, "big")
+            lines += Notes.line(self.witness, time + cosigner.sign(b"cosignature/v1\ntime 1800000000\n" + text.encode()))
+        return text + "\n" + lines
+
+
+class Tampers(unittest.TestCase):
+    """A log of 37 entries, of which a witness cosigned the first 31. Whatever is changed of those, or of what the witness said, is
+    found by both verifiers, also when every hash was made anew and the log's own key signed it."""
+
+    WITNESSED, ENTRIES = 31, 37
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(dir="/dev/shm")
+        cls.place = Path(cls.folder.name)
+        cls.good = cls.place / "good.db"
+        tool("make", cls.good, cls.ENTRIES)
+        with sqlite3.connect(cls.good) as db:
+            for trigger in TRIGGERS:
+                db.execute(f"DROP TRIGGER {trigger}")
+            cls.leaves = [leaf for (leaf,) in db.execute("SELECT leaf FROM audit ORDER BY seq")]
+            db.execute("PRAGMA journal_mode=DELETE")
+        db.close()
+        cls.parties = Parties()
+        cls.note = cls.parties.note(cls.WITNESSED, b64(root_of(cls.leaves[: cls.WITNESSED])), cls.parties.keys[1])
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def judged(self, pairs):
+        """What each verifier says: None is good."""
+        lines = "".join(f"{log}\t{note}\n" for log, note in pairs)
+        theirs = [said.get("wrong") for said in tool("judge", self.parties.log, self.parties.witness, data=lines)]
+        ours = []
+        for log, note in pairs:
+            try:
+                head = verifier.checkpoint_of(note.read_bytes(), [self.parties.log, self.parties.witness])
+                verifier.verify_log(log, [(head["size"], verifier.hash_of(head["root"]))])
+                ours.append(None)
+            except (verifier.Wrong, sqlite3.Error) as wrong:
+                ours.append(str(wrong))
+        return theirs, ours
+
+    def bit(self, db, note, rng):
+        column = rng.choice(("time", "kind", "actor", "message", "fields", "leaf", "hash"))
+        table, key = ("audit_nodes", "id") if column == "hash" else ("audit", "seq")
+        at = rng.randrange(1, self.WITNESSED - 5 if column == "hash" else self.WITNESSED + 1)
+        (value,) = db.execute(f"SELECT {column} FROM {table} WHERE {key}=?", (at,)).fetchone()
+        if value is None:
+            value = "7f1c0c2e-6c3b-4f0e-9a35-0c6a3f4d2b11"
+        elif isinstance(value, int):
+            value ^= 1 << rng.randrange(30)
+        else:
+            data = bytearray(value if isinstance(value, bytes) else value.encode())
+            data[rng.randrange(len(data))] ^= 1 << rng.randrange(7)
+            value = bytes(data) if isinstance(value, bytes) else bytes(data).decode(errors="replace")
+        db.execute(f"UPDATE {table} SET {column}=? WHERE {key}=?", (value, at))
+        return f"{column} at {at}", note
+
+    def deletion(self, db, note, rng):
+        at = rng.randrange(1, self.WITNESSED + 1)
+        db.execute("DELETE FROM audit WHERE seq=?", (at,))
+        return f"at {at}", note
+
+    def swap(self, db, note, rng):
+        one, other = rng.sample(range(1, self.WITNESSED + 1), 2)
+        db.executescript(f"UPDATE audit SET seq=0 WHERE seq={one}; UPDATE audit SET seq={one} WHERE seq={other};"
+                         f"UPDATE audit SET seq={other} WHERE seq=0")
+        return f"{one} and {other}", note
+
+    def truncation(self, db, note, rng):
+        size = rng.randrange(self.WITNESSED)
+        db.execute("DELETE FROM audit WHERE seq>?", (size,))
+        if rng.random() < 0.7:
+            db.execute("DELETE FROM audit_nodes WHERE id>?", (size - bin(size).count("1"),))
+        return f"to {size}", note
+
+    def signature(self, db, note, rng):
+        """Of a signature line: a bit, or another's key under the same name; or the text under it."""
+        kind = rng.choice(("bit", "text", "log's", "witness's", "none"))
+        head, tail = note.split("\n\n")
+        lines = tail.splitlines(keepends=True)
+        at = rng.randrange(2)
+        if kind == "bit":
+            name, data = lines[at].rstrip("\n").rsplit(" ", 1)
+            raw = bytearray(base64.b64decode(data))
+            raw[rng.randrange(len(raw))] ^= 1 << rng.randrange(8)
+            lines[at] = f"{name} {b64(bytes(raw))}\n"
+        elif kind == "text":
+            data = bytearray(head.encode())
+            data[rng.randrange(len(data))] ^= 1 << rng.randrange(7)
+            head = data.decode(errors="replace")
+        elif kind == "none":
+            del lines[at]
+        else:
+            stranger = Parties()
+            stranger.log, stranger.witness = self.parties.log, self.parties.witness
+            text = (head + "\n").split("\n")
+            made = stranger.note(text[1], text[2], stranger.keys[1]).split("\n\n")[1].splitlines(keepends=True)
+            at = kind == "witness's"
+            lines[at] = made[at]
+        return kind, head + "\n\n" + "".join(lines)
+
+    def fork(self, db, note, rng):
+        """As who may write the file, knows this format, and has the log's key, but not the witness's: all hashes made anew."""
+        at = rng.randrange(1, self.WITNESSED + 1)
+        rows = [list(row) for row in db.execute("SELECT seq, time, kind, actor, message, fields, leaf FROM audit ORDER BY seq")]
+        kind = rng.choice(("edit", "removal", "insertion", "swap", "cut"))
+        if kind == "edit":
+            rows[at - 1][3] += "x"
+        elif kind == "removal":
+            del rows[at - 1]
+        elif kind == "insertion":
+            rows.insert(at - 1, [0, 1800000000, "operator", "ola", None, '{"reason":"x"}', b""])
+        elif kind == "swap":
+            other = rng.choice([n for n in range(1, self.WITNESSED + 1) if n != at])
+            rows[at - 1], rows[other - 1] = rows[other - 1], rows[at - 1]
+        else:
+            rows = rows[: rng.randrange(self.WITNESSED)]
+        for number, row in enumerate(rows, 1):
+            row[0] = number
+            row[6] = verifier.leaf_hash(verifier.entry_bytes(tuple(row), number))
+        leaves = [row[6] for row in rows]
+        nodes = [root_of(leaves[i - (1 << level): i]) for i in range(1, len(leaves) + 1) for level in range(1, 7) if i % (1 << level) == 0]
+        db.execute("DELETE FROM audit")
+        db.execute("DELETE FROM audit_nodes")
+        db.executemany("INSERT INTO audit VALUES(?, ?, ?, ?, ?, ?, ?)", rows)
+        db.executemany("INSERT INTO audit_nodes VALUES(?, ?)", enumerate(nodes, 1))
+        if rng.random() < 0.5 and len(leaves) >= self.WITNESSED:
+            stranger = Ed25519PrivateKey.generate()
+            return f"{kind} at {at}, signed again", self.parties.note(self.WITNESSED, b64(root_of(leaves[: self.WITNESSED])), stranger)
+        return f"{kind} at {at}", note
+
+    def test_the_good_one_is_good(self):
+        note = self.place / "good.note"
+        note.write_text(self.note)
+        self.assertEqual(self.judged([(self.good, note)]), ([None], [None]))
+
+    def test_what_comes_after_the_witness_is_not_its_matter(self):
+        """Else the others would be found for another reason."""
+        with sqlite3.connect(self.good) as good, sqlite3.connect(self.place / "longer.db") as db:
+            good.backup(db)
+            rows = db.execute("SELECT seq, time, kind, actor, message, fields FROM audit WHERE seq>31").fetchall()
+            self.assertEqual(len(rows), 6)
+            db.execute("DELETE FROM audit WHERE seq>33")
+            db.execute("DELETE FROM audit_nodes WHERE id>31")
+        good.close()
+        db.close()
+        note = self.place / "longer.note"
+        note.write_text(self.note)
+        self.assertEqual(self.judged([(self.place / "longer.db", note)]), ([None], [None]))
 
     def test_both_find_every_tamper(self):
-        seed = random.SystemRandom().randrange(1 << 32)
+        seed = SEED if SEED is not None else random.SystemRandom().randrange(1 << 32)
         rng = random.Random(seed)
-        kept = (37, root_of(self.leaves))
-        made = [self.tampered(number, rng) for number in range(200)]
-        theirs = tool("verify", f"37:{b64(kept[1])}", *(log for _, log in made))
-        for (what, log), said in zip(made, theirs, strict=True):
-            with self.subTest(seed=seed, what=what):
-                self.assertIn("wrong", said)
-                with self.assertRaises((verifier.Wrong, sqlite3.Error)):
-                    verifier.verify_log(log, [kept])
+        kinds = (self.bit, self.deletion, self.swap, self.truncation, self.signature, self.fork)
+        done = dict.fromkeys((kind.__name__ for kind in kinds), 0)
+        left = TAMPERS
+        while left > 0:
+            batch = []
+            for number in range(min(left, 250)):
+                log, note = self.place / f"{number}.db", self.place / f"{number}.note"
+                shutil.copy(self.good, log)
+                db = sqlite3.connect(log)
+                db.execute("PRAGMA synchronous=OFF")
+                db.execute("PRAGMA journal_mode=MEMORY")
+                kind = rng.choice(kinds)
+                done[kind.__name__] += 1
+                what, text = kind(db, self.note, rng)
+                db.commit()
+                db.close()
+                note.write_text(text)
+                batch.append((f"{kind.__name__} {what}", log, note))
+            theirs, ours = self.judged([(log, note) for _, log, note in batch])
+            for (what, _, _), their, our in zip(batch, theirs, ours, strict=True):
+                self.assertIsNotNone(their, f"the C++ did not find: {what}, seed {seed}")
+                self.assertIsNotNone(our, f"the Python did not find: {what}, seed {seed}")
+            left -= len(batch)
+        print(f"{TAMPERS} tampers found by both, seed {seed}: {done}", file=sys.stderr)
 
 
 class Notes(unittest.TestCase):
@@ -186,7 +342,8 @@ class Notes(unittest.TestCase):
         data = bytes([kind]) + key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         return f"{name}+{verifier.sha256(name.encode() + bytes([10]) + data)[:4].hex()}+{b64(data)}"
 
-    def line(self, vkey, signature):
+    @staticmethod
+    def line(vkey, signature):
         name, key_id, _ = vkey.split("+", 2)
         return f"\u2014 {name} {b64(bytes.fromhex(key_id) + signature)}\n"
 
@@ -234,6 +391,8 @@ class Documentation(unittest.TestCase):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--tool", required=True)
+    parser.add_argument("--tampers", type=int, default=TAMPERS, help="how many; the long form is 10000 and more")
+    parser.add_argument("--seed", type=int, help="of a run to be repeated")
     known, rest = parser.parse_known_args()
-    TOOL = known.tool
+    TOOL, TAMPERS, SEED = known.tool, known.tampers, known.seed
     unittest.main(argv=[sys.argv[0], *rest])

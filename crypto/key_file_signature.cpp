@@ -61,8 +61,8 @@ std::string write_signatures(const KeyFileSignatures& signatures) {
 Result<RootKeys> parse_roots(std::string_view text) {
     RootKeys all;
     TPF_TRY(each_line(text, 32, [&](const std::string& owner, const Bytes& bytes) -> Result<bool> {
-        TPF_TRY(auto key, VerifyKey::create(bytes));
-        return all.emplace(owner, std::move(key)).second;
+        TPF_TRY(const auto key, VerifyKey::create(bytes));
+        return all.emplace(owner, key).second;
     }));
     return all;
 }

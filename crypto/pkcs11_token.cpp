@@ -312,7 +312,7 @@ Status Pkcs11Token::hmac(const std::string& label, const std::string& check_valu
         return sign(module, session, *object, {text.data(), size}, mac);
     }));
     wipe({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
-    TPF_TRY(std::move(done));
+    TPF_TRY(done);
     if (!there) return no_such_key(label);
     if (!proved) return fail(Code::wrong_key, "the token's key " + label + " is not the one of its check value");
     return ok();

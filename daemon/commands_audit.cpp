@@ -159,12 +159,13 @@ Result<Json> Commands::audit_show(const Call& call) {
 Result<Json> Commands::audit_leaves(const Call& call) {
     TPF_TRY(const auto begun, reading(call, "audit export"));
     const auto& [name, what] = begun;
+    const std::uint64_t through = what.through;  // a lambda may not have a structured binding
     const bool entries = what.args.value("entries", false);
     TPF_TRY(const std::uint64_t after, number_arg(call.args, "after", 0));
     Bytes leaves;
     Json bytes = Json::array();
     TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
-        const audit::EventFilter filter{.after = after, .through = what.through, .limit = kPageMost};
+        const audit::EventFilter filter{.after = after, .through = through, .limit = kPageMost};
         TPF_TRY(const auto events, audit::EventLog::list(db, filter));
         for (const auto& event : events) {
             leaves.insert(leaves.end(), event.leaf.begin(), event.leaf.end());

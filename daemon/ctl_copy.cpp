@@ -40,6 +40,7 @@ std::string group_name(gid_t gid) {
 std::vector<std::pair<std::string, Path>> places(const conf::Config& config) {
     const conf::Fixed::Paths& paths = config.fixed.paths;
     std::vector<std::pair<std::string, Path>> all;
+    all.reserve(kSpoolParts.size());
     for (const char* part : kSpoolParts) all.emplace_back(std::string("spool/") + part, paths.spool / part);
     return all;
 }

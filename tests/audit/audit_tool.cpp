@@ -14,9 +14,9 @@
 //   request DB OLD NOTE        a request to a witness, for the checkpoint of a note
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <cstdio>
 #include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>

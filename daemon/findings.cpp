@@ -184,7 +184,7 @@ Json findings(const Json& status) {
 std::string health_of(const Json& findings) {
     std::string worst = "ok";
     for (const Json& finding : findings) {
-        const std::string level = finding.value("level", "");
+        std::string level = finding.value("level", "");
         if (level == "critical") return level;
         if (level == "warning") worst = level;
     }

@@ -74,7 +74,10 @@ TEST_SUITE("queue/journal_rebuild") {
         close();
         const Tables before = tables_of(path);
         std::filesystem::remove_all(copy);
-        zero_page(static_cast<int>(std::filesystem::file_size(path) / 4096 / 2));
+        // In the middle, with rows of the audit log: a page of an index would be no loss.
+        const std::size_t at = content(path).find("pseudonymised", std::filesystem::file_size(path) / 2);
+        REQUIRE(at != std::string::npos);
+        zero_page(static_cast<int>(at / 4096) + 1);
         CHECK_FALSE(inspect().good());
         const RebuildReport report = rebuild();
         CHECK_FALSE(report.database.trouble.empty());

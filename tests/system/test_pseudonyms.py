@@ -57,6 +57,7 @@ class Determinism(Case):
         inst.start_core()
         message = inst.submit(self.good().build())
         committed = inst.wait_state(message, "committed", "quarantined")
+        env.until("the output", lambda: inst.entries("outbox") == [message])
         before = (inst.spool / "outbox" / message / "melding.xml").read_bytes()
         inst.core.stop()
         inst.register_settings = {"IPLOS": "pseudonym_versions = [2, 1]"}

@@ -1,5 +1,7 @@
 #include "crypto/key_padding.h"
 
+#include <algorithm>
+
 #include "crypto/random.h"
 
 namespace tpf::crypto {
@@ -28,13 +30,22 @@ const char* padding_name(KeyTransport transport) noexcept {
     return "";
 }
 
+OperationInput::OperationInput(ByteView wrapped, ByteView modulus)
+    : is_ciphertext(wrapped.size() == modulus.size() &&
+                    std::lexicographical_compare(wrapped.begin(), wrapped.end(), modulus.begin(), modulus.end())),
+      octets(modulus.size(), 0x55) {
+    octets[0] = 0;
+    if (is_ciphertext) octets.assign(wrapped.begin(), wrapped.end());
+}
+
 KeyPadding::KeyPadding(KeyTransport transport) : padding_(Botan::get_eme(padding_name(transport))) {}
 
-Botan::secure_vector<std::uint8_t> KeyPadding::open_or_random(ByteView encoded, std::size_t size) const {
+Botan::secure_vector<std::uint8_t> KeyPadding::open_or_random(ByteView encoded, bool is_ciphertext,
+                                                              std::size_t size) const {
     const auto random = system_generator().random_vec(size);
     std::uint8_t valid = 0;
     auto key = padding_->unpad(valid, encoded.data(), encoded.size());
-    const std::uint8_t take = valid & equal_mask(key.size(), size);
+    const std::uint8_t take = valid & equal_mask(key.size(), size) & equal_mask(is_ciphertext ? 1 : 0, 1);
     key.resize(size);
     for (std::size_t i = 0; i < size; ++i) {
         key[i] = static_cast<std::uint8_t>((key[i] & take) | (random[i] & ~take));

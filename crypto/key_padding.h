@@ -15,13 +15,22 @@ namespace tpf::crypto {
 /// The name that Botan knows the transport's padding by.
 [[nodiscard]] const char* padding_name(KeyTransport transport) noexcept;
 
+/// What goes into the private operation: the wrapped key, or, where that is no ciphertext under this modulus (RFC 8017
+/// § 5.1.2 step 1), octets that take as long. Everybody knows the modulus and what was sent: which of the two may show.
+struct OperationInput {
+    OperationInput(ByteView wrapped, ByteView modulus);
+    bool is_ciphertext;
+    Bytes octets;  ///< as long as the modulus and smaller
+};
+
 /// Not thread-safe.
 class KeyPadding {
   public:
     explicit KeyPadding(KeyTransport transport);
     /// `encoded`: what the private operation gave, as long as the modulus. Always `size` bytes: random ones when the
-    /// padding is wrong or another number of bytes is inside, by the same steps.
-    [[nodiscard]] Botan::secure_vector<std::uint8_t> open_or_random(ByteView encoded, std::size_t size) const;
+    /// padding is wrong, another number of bytes is inside, or it was no ciphertext, by the same steps.
+    [[nodiscard]] Botan::secure_vector<std::uint8_t> open_or_random(ByteView encoded, bool is_ciphertext,
+                                                                    std::size_t size) const;
 
   private:
     std::unique_ptr<Botan::EME> padding_;

@@ -59,24 +59,24 @@ std::string answer_text(CK_RV answer) {
     return "the PKCS#11 module answered " + std::string(text.data());
 }
 
-Result<std::unique_ptr<Pkcs11Token::Connection>> Pkcs11Token::Connection::open(const Pkcs11Uri& uri, SecretBytes pin) {
+Result<std::unique_ptr<Pkcs11Connection>> Pkcs11Connection::open(const Pkcs11Uri& uri, SecretBytes pin) {
     void* const library = ::dlopen(uri.module_path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr) return fail(Code::config, uri.module_path + " cannot be loaded as a PKCS#11 module");
     const auto get = reinterpret_cast<CK_C_GetFunctionList>(::dlsym(library, "C_GetFunctionList"));
     CK_FUNCTION_LIST* list = nullptr;
     if (get == nullptr || get(&list) != CKR_OK || list == nullptr)
         return fail(Code::config, uri.module_path + " is not a PKCS#11 module");
-    std::unique_ptr<Connection> made(new Connection(uri, std::move(pin), *list));
+    std::unique_ptr<Pkcs11Connection> made(new Pkcs11Connection(uri, std::move(pin), *list));
     const Status there = made->connect();
     if (!there && there.error().code() == Code::config) return fail(there.error());
     return made;
 }
 
-Pkcs11Token::Connection::~Connection() {
+Pkcs11Connection::~Pkcs11Connection() {
     if (initialized_) module_.C_Finalize(nullptr);
 }
 
-void Pkcs11Token::Connection::set_state(bool present, std::string trouble) {
+void Pkcs11Connection::set_state(bool present, std::string trouble) {
     const std::lock_guard lock(notes_mutex_);
     if (present != state_.present || state_.since == UtcTime()) {
         state_.since = system_clock().utc();
@@ -91,7 +91,7 @@ void Pkcs11Token::Connection::set_state(bool present, std::string trouble) {
     if (!present) handles_.clear();
 }
 
-Pkcs11Token::State Pkcs11Token::Connection::state() {
+Pkcs11Token::State Pkcs11Connection::state() {
     // A token that is there is asked whether it still is.
     const auto asked = run([this](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session) {
         CK_SESSION_INFO info{};
@@ -104,21 +104,21 @@ Pkcs11Token::State Pkcs11Token::Connection::state() {
     return state_;
 }
 
-std::optional<CK_OBJECT_HANDLE> Pkcs11Token::Connection::remembered(const std::string& name) {
+std::optional<CK_OBJECT_HANDLE> Pkcs11Connection::remembered(const std::string& name) {
     const std::lock_guard lock(notes_mutex_);
     const auto found = handles_.find(name);
     return found == handles_.end() ? std::nullopt : std::optional(found->second);
 }
-void Pkcs11Token::Connection::remember(const std::string& name, CK_OBJECT_HANDLE handle) {
+void Pkcs11Connection::remember(const std::string& name, CK_OBJECT_HANDLE handle) {
     const std::lock_guard lock(notes_mutex_);
     handles_[name] = handle;
 }
-void Pkcs11Token::Connection::forget() {
+void Pkcs11Connection::forget() {
     const std::lock_guard lock(notes_mutex_);
     handles_.clear();
 }
 
-Status Pkcs11Token::Connection::connect() {
+Status Pkcs11Connection::connect() {
     const std::unique_lock lock(life_);
     if (connected_) return ok();
     const auto at = std::chrono::steady_clock::now();
@@ -131,7 +131,7 @@ Status Pkcs11Token::Connection::connect() {
 }
 
 /// From the beginning: a module whose daemon was started anew needs no less.
-Status Pkcs11Token::Connection::connect_now() {
+Status Pkcs11Connection::connect_now() {
     if (initialized_) module_.C_Finalize(nullptr);
     CK_C_INITIALIZE_ARGS threads{};
     threads.flags = CKF_OS_LOCKING_OK;
@@ -153,7 +153,7 @@ Status Pkcs11Token::Connection::connect_now() {
     return ok();
 }
 
-Result<CK_SLOT_ID> Pkcs11Token::Connection::find_slot() const {
+Result<CK_SLOT_ID> Pkcs11Connection::find_slot() const {
     std::array<CK_SLOT_ID, kMostSlots> slots{};
     CK_ULONG count = kMostSlots;
     if (const CK_RV listed = module_.C_GetSlotList(CK_TRUE, slots.data(), &count); listed != CKR_OK)
@@ -171,7 +171,7 @@ Result<CK_SLOT_ID> Pkcs11Token::Connection::find_slot() const {
     return fail(Code::no_key, "no token that the configuration's pkcs11: URI names");
 }
 
-Status Pkcs11Token::Connection::log_in(CK_SESSION_HANDLE session) {
+Status Pkcs11Connection::log_in(CK_SESSION_HANDLE session) {
     const ByteView pin = pin_.bytes(SecretToken::access());
     // The interface takes what it reads as not const.
     const CK_RV answer =
@@ -186,7 +186,7 @@ Status Pkcs11Token::Connection::log_in(CK_SESSION_HANDLE session) {
     return fail(Code::no_key, "C_Login: " + answer_text(answer));
 }
 
-void Pkcs11Token::Connection::disconnect(unsigned generation, CK_RV why) {
+void Pkcs11Connection::disconnect(unsigned generation, CK_RV why) {
     const std::unique_lock lock(life_);
     // Somebody else may have found it again by now.
     if (!connected_ || generation != generation_) return;
@@ -194,7 +194,7 @@ void Pkcs11Token::Connection::disconnect(unsigned generation, CK_RV why) {
     set_state(false, answer_text(why));
 }
 
-CK_RV Pkcs11Token::Connection::take(CK_SESSION_HANDLE& session) {
+CK_RV Pkcs11Connection::take(CK_SESSION_HANDLE& session) {
     std::unique_lock lock(sessions_mutex_);
     while (true) {
         if (!idle_.empty()) {
@@ -214,7 +214,7 @@ CK_RV Pkcs11Token::Connection::take(CK_SESSION_HANDLE& session) {
     }
 }
 
-void Pkcs11Token::Connection::give_back(CK_SESSION_HANDLE session) {
+void Pkcs11Connection::give_back(CK_SESSION_HANDLE session) {
     {
         const std::lock_guard lock(sessions_mutex_);
         idle_.push_back(session);
@@ -222,7 +222,7 @@ void Pkcs11Token::Connection::give_back(CK_SESSION_HANDLE session) {
     session_free_.notify_one();
 }
 
-Result<CK_RV> Pkcs11Token::Connection::run(const Work& work) {
+Result<CK_RV> Pkcs11Connection::run(const Work& work) {
     CK_RV answer = CKR_OK;
     for (int attempt = 0; attempt < 2; ++attempt) {
         TPF_TRY(connect());

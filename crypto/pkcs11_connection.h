@@ -16,17 +16,17 @@
 namespace tpf::crypto {
 
 /// Thread-safe.
-class Pkcs11Token::Connection {
+class Pkcs11Connection {
   public:
-    [[nodiscard]] static Result<std::unique_ptr<Connection>> open(const Pkcs11Uri& uri, SecretBytes pin);
-    ~Connection();
+    [[nodiscard]] static Result<std::unique_ptr<Pkcs11Connection>> open(const Pkcs11Uri& uri, SecretBytes pin);
+    ~Pkcs11Connection();
 
     /// What is done in one session: an answer of the module's. It may be called a second time, in a new session, after
     /// the token was found again.
     using Work = std::function<CK_RV(const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session)>;
     /// The answer, where it says something of the request; Code::no_key when the token is away.
     [[nodiscard]] Result<CK_RV> run(const Work& work);
-    [[nodiscard]] State state();
+    [[nodiscard]] Pkcs11Token::State state();
 
     /// A handle that is remembered until the token was away, under a name of the caller's.
     [[nodiscard]] std::optional<CK_OBJECT_HANDLE> remembered(const std::string& name);
@@ -34,7 +34,7 @@ class Pkcs11Token::Connection {
     void forget();
 
   private:
-    Connection(Pkcs11Uri uri, SecretBytes pin, const CK_FUNCTION_LIST& module)
+    Pkcs11Connection(Pkcs11Uri uri, SecretBytes pin, const CK_FUNCTION_LIST& module)
         : uri_(std::move(uri)), pin_(std::move(pin)), module_(module) {}
     [[nodiscard]] Status connect();
     [[nodiscard]] Status connect_now();
@@ -63,7 +63,7 @@ class Pkcs11Token::Connection {
     std::size_t sessions_ = 0;
 
     std::mutex notes_mutex_;
-    State state_{false, {}, "not looked for yet"};
+    Pkcs11Token::State state_{false, {}, "not looked for yet"};
     std::map<std::string, CK_OBJECT_HANDLE> handles_;
 };
 

@@ -1,5 +1,7 @@
 #include "crypto/pkcs11_token.h"
 
+#include <botan/mem_ops.h>
+
 #include <algorithm>
 #include <array>
 
@@ -44,6 +46,11 @@ CK_RV find(const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session, Template w
     found.resize(answer == CKR_OK ? count : 0);
     const CK_RV ended = module.C_FindObjectsFinal(session);
     return answer == CKR_OK ? ended : answer;
+}
+
+CK_RV find_label(const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session, const std::string& label,
+                 std::vector<CK_OBJECT_HANDLE>& found) {
+    return find(module, session, Template().bytes(CKA_LABEL, label).flag(CKA_TOKEN, true), found);
 }
 
 CK_RV read_attribute(const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
@@ -104,11 +111,11 @@ bool is_refusal(CK_RV answer) noexcept {
 
 }  // namespace
 
-Pkcs11Token::Pkcs11Token(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+Pkcs11Token::Pkcs11Token(std::unique_ptr<Pkcs11Connection> connection) : connection_(std::move(connection)) {}
 Pkcs11Token::~Pkcs11Token() = default;
 
 Result<std::shared_ptr<Pkcs11Token>> Pkcs11Token::open(const Pkcs11Uri& uri, SecretBytes pin) {
-    TPF_TRY(auto connection, Connection::open(uri, std::move(pin)));
+    TPF_TRY(auto connection, Pkcs11Connection::open(uri, std::move(pin)));
     return std::shared_ptr<Pkcs11Token>(new Pkcs11Token(std::move(connection)));
 }
 
@@ -118,14 +125,17 @@ Pkcs11Token::State Pkcs11Token::state() const {
 
 namespace {
 
-/// Nothing of the label is there yet.
-CK_RV count_label(const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session, const std::string& label,
-                  std::vector<CK_OBJECT_HANDLE>& found) {
-    return find(module, session, Template().bytes(CKA_LABEL, label).flag(CKA_TOKEN, true), found);
-}
-
-auto label_taken(const std::string& label) {
-    return fail(Code::usage, "the token has an object " + label + " already");
+/// A new object, where nothing of the label is there yet.
+Status make(Pkcs11Connection& connection, const std::string& label, const Pkcs11Connection::Work& making) {
+    bool taken = false;
+    TPF_TRY(must(connection.run([&](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session) -> CK_RV {
+        std::vector<CK_OBJECT_HANDLE> found;
+        const CK_RV looked = find_label(module, session, label, found);
+        taken = !found.empty();
+        return looked != CKR_OK || taken ? looked : making(module, session);
+    })));
+    if (taken) return fail(Code::usage, "the token has an object " + label + " already");
+    return ok();
 }
 
 }  // namespace
@@ -133,12 +143,7 @@ auto label_taken(const std::string& label) {
 Result<RsaPublicKey> Pkcs11Token::generate_rsa(const std::string& label, std::size_t bits) const {
     const CK_ULONG modulus_bits = bits;
     const std::string exponent("\x01\x00\x01", 3);
-    bool taken = false;
-    TPF_TRY(must(connection_->run([&](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session) -> CK_RV {
-        std::vector<CK_OBJECT_HANDLE> found;
-        const CK_RV looked = count_label(module, session, label, found);
-        taken = !found.empty();
-        if (looked != CKR_OK || taken) return looked;
+    TPF_TRY(make(*connection_, label, [&](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session) {
         Template open, closed;
         open.flag(CKA_TOKEN, true).flag(CKA_ENCRYPT, true).value(CKA_MODULUS_BITS, modulus_bits);
         open.bytes(CKA_PUBLIC_EXPONENT, exponent).bytes(CKA_LABEL, label).bytes(CKA_ID, label);
@@ -148,18 +153,12 @@ Result<RsaPublicKey> Pkcs11Token::generate_rsa(const std::string& label, std::si
         CK_OBJECT_HANDLE public_key = 0, private_key = 0;
         return module.C_GenerateKeyPair(session, &mechanism, open.data(), open.size(), closed.data(), closed.size(),
                                         &public_key, &private_key);
-    })));
-    if (taken) return label_taken(label);
+    }));
     return find_rsa(label);
 }
 
 Status Pkcs11Token::generate_hmac(const std::string& label) const {
-    bool taken = false;
-    TPF_TRY(must(connection_->run([&](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session) -> CK_RV {
-        std::vector<CK_OBJECT_HANDLE> found;
-        const CK_RV looked = count_label(module, session, label, found);
-        taken = !found.empty();
-        if (looked != CKR_OK || taken) return looked;
+    return make(*connection_, label, [&](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session) {
         Template key;
         key.flag(CKA_TOKEN, true).flag(CKA_PRIVATE, true).flag(CKA_SENSITIVE, true).flag(CKA_EXTRACTABLE, false);
         key.flag(CKA_SIGN, true).value(CKA_KEY_TYPE, kGenericType).value(CKA_CLASS, kSecretClass);
@@ -167,9 +166,7 @@ Status Pkcs11Token::generate_hmac(const std::string& label) const {
         CK_MECHANISM mechanism{CKM_GENERIC_SECRET_KEY_GEN, nullptr, 0};
         CK_OBJECT_HANDLE made = 0;
         return module.C_GenerateKey(session, &mechanism, key.data(), key.size(), &made);
-    })));
-    if (taken) return label_taken(label);
-    return ok();
+    });
 }
 
 Result<RsaPublicKey> Pkcs11Token::find_rsa(const std::string& label) const {
@@ -198,7 +195,7 @@ Status Pkcs11Token::destroy(const std::string& label) const {
     connection_->forget();
     return must(connection_->run([&](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session) -> CK_RV {
         std::vector<CK_OBJECT_HANDLE> found;
-        CK_RV answer = count_label(module, session, label, found);
+        CK_RV answer = find_label(module, session, label, found);
         for (const CK_OBJECT_HANDLE object : found) {
             if (answer == CKR_OK) answer = module.C_DestroyObject(session, object);
         }
@@ -206,51 +203,87 @@ Status Pkcs11Token::destroy(const std::string& label) const {
     }));
 }
 
+namespace {
+
+/// The handle of the private key of that label and modulus (a label is a name that anybody can give); `there` is false
+/// where there is none.
+CK_RV find_private(Pkcs11Connection& connection, const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session,
+                   const std::string& label, const Bytes& modulus, CK_OBJECT_HANDLE& object, bool& there) {
+    if (const auto known = connection.remembered(label)) {
+        object = *known;
+        return CKR_OK;
+    }
+    std::vector<CK_OBJECT_HANDLE> found;
+    Template wanted;
+    wanted.value(CKA_CLASS, kPrivateClass).bytes(CKA_LABEL, label).bytes(CKA_MODULUS, as_text(modulus));
+    const CK_RV looked = find(module, session, wanted, found);
+    there = found.size() == 1;
+    if (looked != CKR_OK || !there) return looked;
+    object = found.front();
+    connection.remember(label, object);
+    return CKR_OK;
+}
+
+}  // namespace
+
 Result<ContentKey> Pkcs11Token::unwrap(const std::string& label, const RsaPublicKey& key, KeyTransport transport,
                                        ContentCipher cipher, ByteView wrapped) const {
-    const std::size_t size = key_size(cipher);
     const Bytes modulus = key.modulus();
-    const bool is_ciphertext =
-        wrapped.size() == modulus.size() &&
-        std::lexicographical_compare(wrapped.begin(), wrapped.end(), modulus.begin(), modulus.end());
-    Bytes octets(modulus.size(), 0x55);
-    octets[0] = 0;  // decrypted in the place of what is not a ciphertext, so that it takes as long
-    if (is_ciphertext) octets.assign(wrapped.begin(), wrapped.end());
+    const OperationInput input(wrapped, modulus);
     Botan::secure_vector<std::uint8_t> opened;
-    bool raw = true, there = true;
+    bool there = true;
     TPF_TRY(const CK_RV answer, connection_->run([&](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session) {
-        auto object = connection_->remembered(label);
-        if (!object) {
-            // With its modulus: a label is a name that anybody can give.
-            std::vector<CK_OBJECT_HANDLE> found;
-            Template wanted;
-            wanted.value(CKA_CLASS, kPrivateClass).bytes(CKA_LABEL, label).bytes(CKA_MODULUS, as_text(modulus));
-            const CK_RV looked = find(module, session, wanted, found);
-            there = found.size() == 1;
-            if (looked != CKR_OK || !there) return looked;
-            object = found.front();
-            connection_->remember(label, *object);
-        }
-        Mechanism how;
-        how.mechanism = {CKM_RSA_X_509, nullptr, 0};
-        CK_RV done = decrypt(module, session, *object, how, octets, opened);
-        raw = !is_refusal(done);
-        if (raw) return done;
-        set_own_padding(how, transport);
-        return decrypt(module, session, *object, how, octets, opened);
+        CK_OBJECT_HANDLE object = 0;
+        const CK_RV looked = find_private(*connection_, module, session, label, modulus, object, there);
+        if (looked != CKR_OK || !there) return looked;
+        Mechanism raw;
+        raw.mechanism = {CKM_RSA_X_509, nullptr, 0};
+        return decrypt(module, session, object, raw, input.octets, opened);
     }));
     if (!there) return no_such_key(label);
-    Botan::secure_vector<std::uint8_t> content;
-    if (raw) {
-        if (answer != CKR_OK) return fail(Code::no_key, answer_text(answer));
-        opened.insert(opened.begin(), modulus.size() - std::min(modulus.size(), opened.size()), 0);
-        content = KeyPadding(transport).open_or_random(opened, size);
-    } else {
-        if (is_refusal(answer)) return fail(Code::no_key, "the token has no way to open what is sealed like this");
-        content = answer == CKR_OK && opened.size() == size ? opened : system_generator().random_vec(size);
-    }
-    if (!is_ciphertext) content = system_generator().random_vec(size);
+    if (is_refusal(answer)) return unwrap_by_own_padding(label, key, transport, cipher, input);
+    if (answer != CKR_OK) return fail(Code::no_key, answer_text(answer));
+    opened.insert(opened.begin(), modulus.size() - std::min(modulus.size(), opened.size()), 0);
+    const auto content = KeyPadding(transport).open_or_random(opened, input.is_ciphertext, key_size(cipher));
     return ContentKey{cipher, SecretBytes::copy_of(content)};
+}
+
+namespace {
+
+bool same(const Botan::secure_vector<std::uint8_t>& opened, const SecretBytes& key) {
+    const ByteView bytes = key.bytes(SecretToken::access());
+    return opened.size() == bytes.size() && Botan::constant_time_compare(opened.data(), bytes.data(), bytes.size());
+}
+
+}  // namespace
+
+/// What a token answers to a wrong padding differs from module to module, and some of it (CKR_GENERAL_ERROR) is what
+/// they answer when they are broken. So a key that we wrapped is opened as well, each time: when that goes well the
+/// answer was about the message, else the token cannot do it and the message waits.
+Result<ContentKey> Pkcs11Token::unwrap_by_own_padding(const std::string& label, const RsaPublicKey& key,
+                                                      KeyTransport transport, ContentCipher cipher,
+                                                      const OperationInput& input) const {
+    const ContentKey known = ContentKey::random(cipher);
+    TPF_TRY(const Bytes known_wrapped, KeyWrapper(key, transport).wrap(known));
+    const Bytes modulus = key.modulus();
+    Botan::secure_vector<std::uint8_t> opened, known_opened;
+    CK_RV about_message = CKR_OK;
+    bool there = true;
+    TPF_TRY(const CK_RV answer, connection_->run([&](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session) {
+        CK_OBJECT_HANDLE object = 0;
+        const CK_RV looked = find_private(*connection_, module, session, label, modulus, object, there);
+        if (looked != CKR_OK || !there) return looked;
+        Mechanism own;
+        set_own_padding(own, transport);
+        about_message = decrypt(module, session, object, own, input.octets, opened);
+        return decrypt(module, session, object, own, known_wrapped, known_opened);
+    }));
+    if (!there) return no_such_key(label);
+    if (answer != CKR_OK || !same(known_opened, known.key))
+        return fail(Code::no_key, "the token cannot open what is sealed like this: " + answer_text(answer));
+    const std::size_t size = key_size(cipher);
+    const bool good = about_message == CKR_OK && opened.size() == size && input.is_ciphertext;
+    return ContentKey{cipher, SecretBytes::copy_of(good ? opened : system_generator().random_vec(size))};
 }
 
 namespace {

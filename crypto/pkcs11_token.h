@@ -20,6 +20,9 @@
 
 namespace tpf::crypto {
 
+class Pkcs11Connection;
+struct OperationInput;
+
 /// One token, logged in as its user. Thread-safe: as many sessions at once as there are callers, or as the token has.
 class Pkcs11Token {
   public:
@@ -49,7 +52,7 @@ class Pkcs11Token {
 
     /// RSA with the private key of `key`, as KeyUnwrapper says. By the raw operation (CKM_RSA_X_509) where the token
     /// has it, the padding taken off here in constant time; else by the token's own OAEP or PKCS#1, whose timing is the
-    /// token's.
+    /// token's, at the cost of a second operation, which tells a bad message from a broken token.
     [[nodiscard]] Result<ContentKey> unwrap(const std::string& label, const RsaPublicKey& key, KeyTransport transport,
                                             ContentCipher cipher, ByteView wrapped) const;
     /// CKM_SHA256_HMAC over the parts, one after the other. Before it is used the key is proved to be the one of
@@ -59,9 +62,11 @@ class Pkcs11Token {
     [[nodiscard]] Result<std::string> hmac_check_value(const std::string& label) const;
 
   private:
-    class Connection;
-    explicit Pkcs11Token(std::unique_ptr<Connection> connection);
-    std::unique_ptr<Connection> connection_;
+    explicit Pkcs11Token(std::unique_ptr<Pkcs11Connection> connection);
+    [[nodiscard]] Result<ContentKey> unwrap_by_own_padding(const std::string& label, const RsaPublicKey& key,
+                                                           KeyTransport transport, ContentCipher cipher,
+                                                           const OperationInput& input) const;
+    std::unique_ptr<Pkcs11Connection> connection_;
 };
 
 /// A message key in a token.

@@ -111,12 +111,7 @@ struct RsaPrivateKey::State {
         return std::make_shared<State>(std::move(key), std::move(operation));
     }
     State(Botan::RSA_PrivateKey key_, RsaPrivateOperation operation_)
-        : key(std::move(key_)),
-          operation(std::move(operation_)),
-          modulus(Botan::BigInt::encode(key.get_n())),
-          stand_in(modulus.size(), 0x55) {
-        stand_in[0] = 0;  // smaller than any modulus of this length
-    }
+        : key(std::move(key_)), operation(std::move(operation_)), modulus(Botan::BigInt::encode(key.get_n())) {}
 
     [[nodiscard]] Result<Opener> take(KeyTransport transport) {
         {
@@ -135,16 +130,10 @@ struct RsaPrivateKey::State {
         const std::lock_guard lock(mutex);
         pool[static_cast<std::size_t>(transport)].push_back(std::move(opener));
     }
-    /// Everybody knows the modulus and what was sent: this may take as long as it takes.
-    [[nodiscard]] bool is_ciphertext(ByteView octets) const {
-        return octets.size() == modulus.size() &&
-               std::lexicographical_compare(octets.begin(), octets.end(), modulus.begin(), modulus.end());
-    }
 
     const Botan::RSA_PrivateKey key;
     const RsaPrivateOperation operation;
     const Bytes modulus;  // big-endian, no leading zero
-    Bytes stand_in;       // decrypted in the place of what is not a ciphertext, so that it takes as long
     std::mutex mutex;
     std::array<std::vector<Opener>, kTransportCount> pool;
 };
@@ -175,10 +164,9 @@ Result<ContentKey> RsaPrivateKey::unwrap(KeyTransport transport, ContentCipher c
     const std::size_t size = key_size(cipher);
     try {
         TPF_TRY(Opener opener, state_->take(transport));
-        const bool is_ciphertext = state_->is_ciphertext(wrapped);
-        TPF_TRY(const auto encoded, opener.operation.apply(is_ciphertext ? wrapped : ByteView(state_->stand_in)));
-        auto key = opener.padding.open_or_random(encoded, size);
-        if (!is_ciphertext) key = system_generator().random_vec(size);
+        const OperationInput input(wrapped, state_->modulus);
+        TPF_TRY(const auto encoded, opener.operation.apply(input.octets));
+        const auto key = opener.padding.open_or_random(encoded, input.is_ciphertext, size);
         state_->give_back(transport, std::move(opener));
         return ContentKey{cipher, SecretBytes::copy_of(key)};
     } catch (const std::exception&) {

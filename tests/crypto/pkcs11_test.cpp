@@ -1,5 +1,6 @@
 // Against SoftHSM (Debian's softhsm2): a token of this process's own in a folder.
 
+#include <dlfcn.h>
 #include <doctest/doctest.h>
 
 #include <atomic>
@@ -144,6 +145,48 @@ TEST_SUITE("crypto/pkcs11") {
         REQUIRE(soft->token->generate_rsa("RSA-1", 3072).has_value());
         CHECK(swapped.unwrap(kOaep, ContentCipher::aes256_gcm, Bytes(384, 1)).error().code() == Code::no_key);
         CHECK(unwrapper.unwrap(kOaep, ContentCipher::aes256_gcm, Bytes(384, 1)).error().code() == Code::no_key);
+    }
+
+    TEST_CASE("a token that only unpads itself: a bad message is the message's fault, a broken token is not") {
+        SoftToken* const soft = SoftToken::get();
+        if (soft == nullptr) return;
+        const auto uri = Pkcs11Uri::parse("pkcs11:token=tpf%20test?module-path=" TPF_NO_RAW_MODULE).value();
+        const auto token = Pkcs11Token::open(uri, SoftToken::pin("1234")).value();
+        const RsaPublicKey key = token->generate_rsa("OWN-1", 3072).value();
+        const TokenUnwrapper unwrapper(token, "OWN-1", key);
+        constexpr auto kCipher = ContentCipher::aes256_gcm;
+        const auto break_token = reinterpret_cast<void (*)(bool)>(
+            ::dlsym(::dlopen(TPF_NO_RAW_MODULE, RTLD_NOW | RTLD_NOLOAD), "tpf_test_break_token"));
+        REQUIRE((break_token != nullptr));
+        for (const auto transport : {KeyTransport::oaep_mgf1p_sha1, KeyTransport::rsa_1_5}) {
+            CAPTURE(static_cast<int>(transport));
+            const ContentKey content = ContentKey::random(kCipher);
+            const Bytes wrapped = KeyWrapper(key, transport).wrap(content).value();
+            CHECK(raw(unwrapper.unwrap(transport, kCipher, wrapped).value()) == raw(content));
+            const std::vector<Bytes> bad{
+                Bytes(wrapped.size(), 1),
+                Bytes(wrapped.size(), 0xff),
+                Bytes(10, 1),
+                Bytes(),
+                KeyWrapper(key, kOaep).wrap(content).value(),
+                KeyWrapper(key, transport).wrap(ContentKey::random(ContentCipher::aes128_gcm)).value()};
+            for (const Bytes& one : bad) {
+                const Bytes opened = raw(unwrapper.unwrap(transport, kCipher, one).value());
+                CHECK(opened.size() == key_size(kCipher));
+                CHECK(opened != raw(unwrapper.unwrap(transport, kCipher, one).value()));
+            }
+            CHECK(token->state().present);
+            break_token(true);
+            CHECK(unwrapper.unwrap(transport, kCipher, wrapped).error().code() == Code::no_key);
+            break_token(false);
+            // A token that was away is looked for once a second.
+            std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+            CHECK(raw(unwrapper.unwrap(transport, kCipher, wrapped).value()) == raw(content));
+        }
+        // SoftHSM's own OAEP knows SHA-1 only: the message waits for a token that can, and is not called bad.
+        const Bytes wrapped = KeyWrapper(key, kOaep).wrap(ContentKey::random(kCipher)).value();
+        CHECK(unwrapper.unwrap(kOaep, kCipher, wrapped).error().code() == Code::no_key);
+        CHECK(unwrapper.unwrap(kOaep, kCipher, Bytes(384, 1)).error().code() == Code::no_key);
     }
 
     TEST_CASE("many threads at once, each in a session") {

@@ -23,7 +23,9 @@ class RingSigner final : public audit::CheckpointSigner {
 
 /// All that ever signed: a retired or destroyed key's checkpoints stay good.
 [[nodiscard]] std::vector<audit::Ed25519Key> log_keys(const crypto::KeyRing& ring);
-/// What a register cosigns with, under its own name.
+/// What a register cosigns with, under its own name; none twice. Of keys that count now.
 [[nodiscard]] std::vector<audit::NoteKey> witness_keys(const crypto::KeyRing& ring, const RegisterName& reg);
+/// What it ever cosigned with: also with keys that were retired or destroyed since.
+[[nodiscard]] std::vector<audit::NoteKey> former_witness_keys(const crypto::KeyRing& ring, const RegisterName& reg);
 
 }  // namespace tpf::daemon

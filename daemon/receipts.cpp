@@ -1,6 +1,7 @@
 #include "daemon/receipts.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/encoding.h"
 #include "base/log.h"
@@ -16,6 +17,10 @@ using queue::State;
 using queue::SvarRecord;
 
 constexpr const char* kRegisterKnowsNothing = "sjekkpunkt-ny";
+constexpr const char* kNoCheckpointCame = "sjekkpunkt-mangler";
+constexpr const char* kCheckpointNotTaken = "sjekkpunkt-ugyldig";
+constexpr std::array kCheckpointKoder = {"sjekkpunkt-eldre", "sjekkpunkt-strid",  "sjekkpunkt-opphav",
+                                         kNoCheckpointCame,  kCheckpointNotTaken, kRegisterKnowsNothing};
 constexpr std::uint64_t kFailuresLogged = 10;  // of one round, one by one
 
 /// With the entry that tells of the answer.
@@ -27,6 +32,17 @@ void add_seen(AuditEntry& entry, const RegisterName& from, const SeenCheckpoint&
 /// A file that is gone is nobody's reason to stop.
 bool stops(const Error& error) {
     return error.disposition() == Disposition::stop && error.code() != Code::not_found;
+}
+
+/// In words that are the same for the same cause: whatever else a register writes does not count as another attempt.
+/// What the register holds does: its note goes into the journal with the entry.
+std::string checkpoint_reason(const SvarRecord& svar, const SeenCheckpoint& seen) {
+    if (!seen.why.empty()) return seen.why;
+    const auto known = std::find(kCheckpointKoder.begin(), kCheckpointKoder.end(), svar.kode.value_or(""));
+    const std::string reason = std::string("the register did not take the checkpoint: ") +
+                               (known == kCheckpointKoder.end() ? "no code that is known here" : *known);
+    if (seen.kind != SeenCheckpoint::Kind::agrees) return reason;
+    return reason + ", it holds one of " + std::to_string(seen.head.size) + " entries";
 }
 
 AuditEntry entry_for(AuditKind kind, const MessageRow& row) {
@@ -158,6 +174,7 @@ Status Receipts::take_seen(const MessageRow& row, const SeenCheckpoint& seen) {
             core_.witnesses.expect_none(from);
             return ok();
         case SeenCheckpoint::Kind::unusable:
+            core_.witnesses.settle(from, seen);
             log::warning("a register's cosignature cannot be used",
                          {{"stage", "receipt"}, {"register", from.str()}, {"error", seen.why}});
             return ok();
@@ -173,13 +190,17 @@ Status Receipts::take_seen(const MessageRow& row, const SeenCheckpoint& seen) {
                                                              {"code", info(Code::checkpoint_conflict).name},
                                                              {"error", seen.why},
                                                              {"hint", info(Code::checkpoint_conflict).remedy}});
-    if (!core_.witnesses.settle(from, seen)) return ok();
-    AuditEntry entry(AuditKind::contradicted, kServiceActor);
-    entry.with("register", from.str())
-        .with("reason", seen.why)
-        .with("held_size", seen.head.size)
-        .with("held_root", base64(seen.head.root));
-    return core_.journal.record(entry);
+    if (core_.witnesses.settle(from, seen)) {
+        AuditEntry entry(AuditKind::contradicted, kServiceActor);
+        entry.with("register", from.str())
+            .with("reason", seen.why)
+            .with("held_size", seen.head.size)
+            .with("held_root", base64(seen.head.root));
+        TPF_TRY(core_.journal.record(entry));
+    }
+    // The offer that is out may be one that the register cosigned before this log became another: it would go on taking
+    // messages with it.
+    return core_.witnesses.offer_anew(from, seen.same_origin ? std::optional(seen.head.size) : std::nullopt);
 }
 
 /// Nothing was delivered, and nothing is until the two agree. A register that is merely further than this core knows
@@ -189,8 +210,7 @@ Status Receipts::checkpoint_refused(const MessageRow& row, const SvarRecord& sva
     const bool knows_nothing = seen.kind == SeenCheckpoint::Kind::none && svar.kode == kRegisterKnowsNothing;
     const bool conflict = seen.kind == SeenCheckpoint::Kind::contradicts;
     const Code code = conflict ? Code::checkpoint_conflict : Code::checkpoint_refused;
-    const std::string reason =
-        !seen.why.empty() ? seen.why : "the register did not take the checkpoint: " + svar.kode.value_or("no code");
+    const std::string reason = checkpoint_reason(svar, seen);
     AuditEntry entry = entry_for(AuditKind::receipt_refused, row);
     entry.with("code", info(code).name).with("reason", reason);
     add_seen(entry, *row.to, seen);
@@ -202,12 +222,16 @@ Status Receipts::checkpoint_refused(const MessageRow& row, const SvarRecord& sva
         return core_.witnesses.offer_from(*row.to, seen.head);
     }
     if (conflict) return take_seen(row, seen);
+    core_.witnesses.settle(*row.to, seen);
     log::error("ALARM: a register refuses the audit log's checkpoint", {{"stage", "receipt"},
                                                                         {"message", row.id},
                                                                         {"register", row.to->str()},
                                                                         {"code", info(code).name},
                                                                         {"error", reason},
                                                                         {"hint", info(code).remedy}});
+    if (svar.kode == kNoCheckpointCame) return core_.witnesses.offer_again(*row.to);
+    // Signed with a key that the register does not take any longer, or touched on the way.
+    if (svar.kode == kCheckpointNotTaken) return core_.witnesses.offer_anew(*row.to);
     return ok();
 }
 

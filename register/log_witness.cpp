@@ -145,9 +145,11 @@ bool LogWitness::takes(const std::string& origin) const {
 }
 
 LogWitness::Verdict LogWitness::refuse(const char* kode, const std::string& origin) const {
-    const auto found = logs_.find(origin);
-    const auto& shown = found != logs_.end() ? found : logs_.begin();
-    return {kode, shown == logs_.end() ? std::string() : base64(as_bytes(shown->second.note))};
+    std::vector<const Log*> shown;
+    for (const auto& [name, log] : logs_) {
+        if (origin.empty() ? takes(name) : name == origin) shown.push_back(&log);
+    }
+    return {kode, shown.size() == 1 ? base64(as_bytes(shown.front()->note)) : std::string()};
 }
 
 Result<LogWitness::Verdict> LogWitness::judge(std::string_view checkpoint, std::string_view consistency) {

@@ -38,7 +38,9 @@ class LogWitness {
                                                                   LogWitnessSettings settings, const Clock& clock);
     struct Verdict {
         std::string kode;  ///< empty: go on; else why the message is refused: docs/register.md has the list
-        std::string note;  ///< base64 of the newest checkpoint that is cosigned here; empty: there is none
+        /// base64 of the newest checkpoint of that log that is cosigned here; of the one that is witnessed when it was
+        /// refused without knowing which. Empty: there is none, or more than one.
+        std::string note;
     };
     /// Of the header fields, empty where they did not come. What is cosigned is durable when this returns. Errors are
     /// the store's.
@@ -53,6 +55,7 @@ class LogWitness {
     [[nodiscard]] Status load();
     [[nodiscard]] Status load_one(const Path& folder);
     [[nodiscard]] bool takes(const std::string& origin) const;
+    /// `origin` empty: it is not known which log it was.
     [[nodiscard]] Verdict refuse(const char* kode, const std::string& origin) const;
     [[nodiscard]] Status cosign(const audit::OpenedNote& opened);
     [[nodiscard]] Result<std::string> cosigned(const std::string& text) const;

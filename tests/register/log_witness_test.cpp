@@ -117,6 +117,29 @@ TEST_SUITE("register/log_witness") {
         CHECK(judge(note(log.head(9))).kode.empty());
     }
 
+    TEST_CASE_FIXTURE(WitnessFixture, "beside a refusal no other log's checkpoint is shown") {
+        const std::string second = "unit/tpf/2";
+        judge(note(log.head(9)));
+        // The log goes on under another origin, and its operators have said so.
+        witness = opened(posix_file_system(), {second});
+        CHECK(judge("").kode == "sjekkpunkt-mangler");
+        CHECK(judge("").note.empty());
+        CHECK(judge("!").kode == "sjekkpunkt-ugyldig");
+        CHECK(judge("!").note.empty());
+        const auto fresh = judge(note(log.head(12), second), log.from(9, 12));
+        CHECK(fresh.kode == "sjekkpunkt-ny");
+        CHECK(fresh.note.empty());
+        const auto taken = judge(note(log.head(12), second));
+        CHECK(taken.kode.empty());
+        CHECK(judge("").note == taken.note);
+        CHECK(judge(note(log.head(5), second)).note == taken.note);
+        // Both are witnessed: which one it was is not known.
+        witness = opened();
+        CHECK(judge("").kode == "sjekkpunkt-mangler");
+        CHECK(judge("").note.empty());
+        CHECK(cosigned(judge(note(log.head(5)))) == 9);
+    }
+
     TEST_CASE_FIXTURE(WitnessFixture, "what no core key signed, and what is no checkpoint") {
         const std::string good = note(log.head(5));
         std::string text(as_text(from_base64(good).value()));

@@ -255,7 +255,7 @@ void add_disk_and_retention(std::vector<Setting<Config>>& table) {
          .by_default = "1 GiB",
          .unit = "bytes",
          .reloadable = true,
-         .what = "With less than this free on the spool's file system nothing new is claimed; what was begun goes on."},
+         .what = "With less than this free for the spool or the journal nothing new is taken; what was begun goes on."},
         Size{0, 1024 * kTiB}, AT(reloadable.disk.reserve_bytes)));
     table.push_back(setting<Config>(
         {.section = "retention",
@@ -457,7 +457,7 @@ const std::vector<Section>& sections() {
          "What a message may hold, and how much a sender may have here. Beyond it a message is quarantined, a "
          "sender waits.",
          false},
-        {"disk", "Room on the spool's file system.", false},
+        {"disk", "Room on the spool's and the journal's file system.", false},
         {"retention", "How long what is done with is kept.", false},
         {"forward", "Sending to the registers (`tpf-forward`).", false},
     };

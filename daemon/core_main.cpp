@@ -158,7 +158,9 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     MessageLocks locks;
     FileSystem& fs = posix_file_system();
     const Clock& clock = system_clock();
-    TPF_TRY(auto spool, queue::Spool::open(fs, config.fixed.paths.spool, {config.reloadable.disk.reserve_bytes}));
+    TPF_TRY(auto spool, queue::Spool::open(fs, config.fixed.paths.spool,
+                                           {.reserve_bytes = config.reloadable.disk.reserve_bytes,
+                                            .journal_folder = config.fixed.paths.journal.parent_path()}));
     TPF_TRY(const auto lock, queue::FolderLock::take(spool->folders().lock));
     audit::EventLog events;
     TPF_TRY(auto journal, open_journal(fs, config, events, clock));

@@ -81,8 +81,9 @@ void print_registers(std::ostream& out, const Json& result) {
 
 void print_rest(std::ostream& out, const Json& result) {
     const Json& disk = result["disk"];
-    out << "\ndisk       " << size_text(disk.value("free_bytes", std::uint64_t{0})) << " free, reserve "
-        << size_text(disk.value("reserve_bytes", std::uint64_t{0})) << ", intake " << field(disk, "intake") << "\n";
+    out << "\ndisk       " << size_text(disk.value("free_bytes", std::uint64_t{0})) << " free at " << field(disk, "at")
+        << ", reserve " << size_text(disk.value("reserve_bytes", std::uint64_t{0})) << ", intake "
+        << field(disk, "intake") << "\n";
     for (const Json& ends : result["keys"]["ends"])
         out << "key        " << field(ends, "key") << " (" << field(ends, "kind") << ") until "
             << field(ends, "valid_to") << "\n";

@@ -61,10 +61,14 @@ class Findings {
 
     void of_witnesses() {
         for (const Json& one : status_.value("witnesses", Json::array())) {
-            if (!one.contains("error")) continue;
-            say("critical",
-                "register " + one.value("register", "?") + " holds another audit log: " + one.value("error", ""),
-                "nothing is delivered there: docs/recovery.md, \"A register holds another audit log\"");
+            const std::string name = one.value("register", "?");
+            if (one.contains("error"))
+                say("critical", "register " + name + " holds another audit log: " + one.value("error", ""),
+                    "nothing is delivered there: docs/recovery.md, \"A register holds another audit log\"");
+            if (one.contains("unusable"))
+                say("warning",
+                    "register " + name + " sends no cosignature that can be used: " + one.value("unusable", ""),
+                    "is its present receipt key in the ring? tpfctl keys list; docs/audit-log.md, \"Witnesses\"");
         }
     }
 
@@ -161,13 +165,13 @@ class Findings {
 
     void of_disk() {
         const Json& disk = status_["disk"];
+        const std::string at = disk.value("at", "the spool");
         const auto free = number_of(disk, "free_bytes");
         const auto reserve = number_of(disk, "reserve_bytes");
         if (disk.value("intake", "") == "stopped")
-            say("critical", "no room on the spool's file system: nothing new is taken",
-                "make room; intake goes on by itself");
+            say("critical", "no room at " + at + ": nothing new is taken", "make room; intake goes on by itself");
         else if (free < 2 * reserve)
-            say("warning", "room on the spool's file system gets short", "make room before it falls below the reserve");
+            say("warning", "room at " + at + " gets short", "make room before it falls below the reserve");
     }
 
     const Json& status_;

@@ -181,7 +181,8 @@ void write_service(Writer& out, const Json& status) {
                                     : 2);
     out.gauge("tpf_forwarder_up", "1: tpf-forward was heard of in the last minutes.",
               status["forwarder"]["state"] == "runs" ? 1 : 0);
-    out.gauge("tpf_disk_free_bytes", "Room on the spool's file system.", status["disk"]["free_bytes"].get<double>());
+    out.gauge("tpf_disk_free_bytes", "Room on the spool's or the journal's file system: the one with less.",
+              status["disk"]["free_bytes"].get<double>());
     out.gauge("tpf_disk_reserve_bytes", "Below it nothing new is taken.",
               status["disk"]["reserve_bytes"].get<double>());
     out.gauge("tpf_audit_entries", "Entries of the audit log.", status["audit"]["entries"].get<double>());

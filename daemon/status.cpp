@@ -178,6 +178,7 @@ Json witnesses_json(Core& core) {
             one["code"] = info(Code::checkpoint_conflict).name;
             one["error"] = *state.conflict;
         }
+        if (state.unusable) one["unusable"] = *state.unusable;
         all.push_back(std::move(one));
     }
     return all;
@@ -238,9 +239,12 @@ Result<Json> read_status(Core& core, UtcTime started) {
     json["over_quota"] = over_quota_json(counted, core.clock.utc());
     json["registers"] = registers_json(core, *config, word);
     json["alarm_after_seconds"] = config->reloadable.forward.alarm_after_seconds.count();
-    TPF_TRY(const std::uint64_t free, core.spool.free_bytes());
+    TPF_TRY(const auto room, core.spool.room());
     const std::uint64_t reserve = config->reloadable.disk.reserve_bytes;
-    json["disk"] = {{"free_bytes", free}, {"reserve_bytes", reserve}, {"intake", free > reserve ? "open" : "stopped"}};
+    json["disk"] = {{"at", room.at.string()},
+                    {"free_bytes", room.bytes},
+                    {"reserve_bytes", reserve},
+                    {"intake", room.bytes > reserve ? "open" : "stopped"}};
     json["keys"] = keys_json(core, *config);
     TPF_TRY(json["audit"], audit_json(core));
     json["witnesses"] = witnesses_json(core);

@@ -68,7 +68,11 @@ Result<bool> exists(FileSystem& fs, const Path& path) {
 }  // namespace
 
 Spool::Spool(FileSystem& fs, Folders folders, SpoolOptions options)
-    : fs_(&fs), folders_(std::move(folders)), reserve_bytes_(options.reserve_bytes), group_sync_(fs) {}
+    : fs_(&fs),
+      folders_(std::move(folders)),
+      reserve_bytes_(options.reserve_bytes),
+      journal_folder_(std::move(options.journal_folder)),
+      group_sync_(fs) {}
 
 Result<std::unique_ptr<Spool>> Spool::open(FileSystem& fs, const Path& root, SpoolOptions options) {
     Folders folders(root);
@@ -76,18 +80,25 @@ Result<std::unique_ptr<Spool>> Spool::open(FileSystem& fs, const Path& root, Spo
     return std::unique_ptr<Spool>(new Spool(fs, std::move(folders), options));
 }
 
-Result<std::uint64_t> Spool::free_bytes() const {
-    return fs_->free_bytes(folders_.root);
+Result<Spool::Room> Spool::room() const {
+    Room least{folders_.root, 0};
+    TPF_TRY(least.bytes, fs_->free_bytes(folders_.root));
+    if (journal_folder_.empty()) return least;
+    TPF_TRY(const std::uint64_t journal, fs_->free_bytes(journal_folder_));
+    return journal < least.bytes ? Room{journal_folder_, journal} : least;
 }
 
+/// A message's bytes go to the spool; what the journal writes of it is what the reserve is for.
 Status Spool::check_room(std::uint64_t needed) const {
-    TPF_TRY(const std::uint64_t free, free_bytes());
     const std::uint64_t reserve = reserve_bytes_;
-    if (free < reserve || free - reserve < needed) {
-        return fail(Code::disk_full, std::to_string(free) + " bytes free, reserve " + std::to_string(reserve) +
-                                         ", needed " + std::to_string(needed));
-    }
-    return ok();
+    const auto check = [&](const Path& at, std::uint64_t more) -> Status {
+        TPF_TRY(const std::uint64_t free, fs_->free_bytes(at));
+        if (free >= reserve && free - reserve >= more) return ok();
+        return fail(Code::disk_full, std::to_string(free) + " bytes free at " + at.string() + ", reserve " +
+                                         std::to_string(reserve) + ", needed " + std::to_string(more));
+    };
+    TPF_TRY(check(folders_.root, needed));
+    return journal_folder_.empty() ? ok() : check(journal_folder_, 0);
 }
 
 Status Spool::move_once(const Path& from, const Path& to) {

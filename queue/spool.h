@@ -114,6 +114,9 @@ struct ReceiptEntry {
 
 struct SpoolOptions {
     std::uint64_t reserve_bytes = 0;  ///< room that intake leaves free, so that what was taken can be finished
+    /// The file system of this folder, which may be another one, keeps the reserve free as well: the journal's, where
+    /// whatever is taken in has to be logged. Empty: it is not looked at.
+    Path journal_folder{};
 };
 
 class Spool {
@@ -124,10 +127,15 @@ class Spool {
 
     [[nodiscard]] const Folders& folders() const noexcept { return folders_; }
     [[nodiscard]] FileSystem& fs() const noexcept { return *fs_; }
-    /// Code::disk_full when less than the reserve and `needed` bytes are free. Intake asks before it begins; the pass
-    /// does not, so a full disk stops intake first.
+    /// Code::disk_full when less than the reserve and `needed` bytes are free, or less than the reserve for the
+    /// journal. Intake asks before it begins; the pass does not, so a full disk stops intake first.
     [[nodiscard]] Status check_room(std::uint64_t needed) const;
-    [[nodiscard]] Result<std::uint64_t> free_bytes() const;
+    /// Where there is the least of it: the spool's root or the journal's folder.
+    struct Room {
+        Path at;
+        std::uint64_t bytes = 0;
+    };
+    [[nodiscard]] Result<Room> room() const;
     /// Another reserve from now on.
     void keep_free(std::uint64_t reserve_bytes) noexcept { reserve_bytes_ = reserve_bytes; }
 
@@ -221,6 +229,7 @@ class Spool {
     FileSystem* fs_;
     Folders folders_;
     std::atomic<std::uint64_t> reserve_bytes_;
+    Path journal_folder_;
     mutable GroupSync group_sync_;
     Blocked blocked_;
 };

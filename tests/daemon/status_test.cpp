@@ -64,6 +64,16 @@ TEST_SUITE("daemon/status") {
                  s["forwarder"] = {{"state", "unknown"}};
              },
              "warning", "tpf.target"},
+            {"another log",
+             [](Json& s) {
+                 s["witnesses"] = {{{"register", "IPLOS"}, {"cosigned", 3}, {"error", "cut"}}};
+             },
+             "critical", "IPLOS holds another audit log"},
+            {"no cosignature",
+             [](Json& s) {
+                 s["witnesses"] = {{{"register", "IPLOS"}, {"cosigned", 3}, {"unusable", "no key"}}};
+             },
+             "warning", "no cosignature"},
             {"register away", trouble("REGISTER_BORTE", "2027-01-04T08:50:00Z"), "warning", "REGISTER_BORTE"},
             {"register away for long", trouble("REGISTER_BORTE", "2027-01-04T07:50:00Z"), "critical", "IPLOS"},
             {"register not trusted", trouble("REGISTER_TLS", "2027-01-04T08:59:00Z"), "critical", "REGISTER_TLS"},

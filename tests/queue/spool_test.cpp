@@ -87,6 +87,20 @@ TEST_SUITE("queue/spool") {
         CHECK(code_of(hand_over(*spool, "neste")) == Code::fsync_failed);
     }
 
+    TEST_CASE_FIXTURE(SpoolFixture, "intake leaves the reserve alone where the journal is, too") {
+        const Path journal = folder.path() / "journal";
+        const auto tight = get(Spool::open(fs, folder.path(), {.reserve_bytes = 1000, .journal_folder = journal}));
+        fs.set_free_bytes(999, journal);
+        const auto refused = hand_over(*tight, "12345");
+        CHECK(code_of(refused) == Code::disk_full);
+        CHECK(refused.error().text().find(journal.string()) != std::string::npos);
+        CHECK(get(tight->room()).at == journal);
+        CHECK(get(tight->room()).bytes == 999);
+        // What a message needs, it needs in the spool.
+        fs.set_free_bytes(1000, journal);
+        CHECK(hand_over(*tight, "12345").has_value());
+    }
+
     TEST_CASE_FIXTURE(SpoolFixture, "intake leaves the reserve alone, the pass may use it") {
         const auto tight = get(Spool::open(fs, folder.path(), {.reserve_bytes = 1000}));
         fs.set_free_bytes(1004);

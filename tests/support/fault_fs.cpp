@@ -346,9 +346,10 @@ void FaultFs::drop_syncs(Call kind, std::function<bool(const Path&)> match) {
     const std::lock_guard lock(mutex_);
     dropped_.emplace_back(kind, std::move(match));
 }
-void FaultFs::set_free_bytes(std::optional<std::uint64_t> bytes) {
+void FaultFs::set_free_bytes(std::optional<std::uint64_t> bytes, const Path& under) {
     const std::lock_guard lock(mutex_);
     free_ = bytes;
+    free_under_ = under;
 }
 std::string FaultFs::fired() const {
     const std::lock_guard lock(mutex_);
@@ -507,7 +508,7 @@ Result<std::uint64_t> FaultFs::free_bytes(const Path& path) {
     const std::lock_guard lock(mutex_);
     TPF_TRY(const Verdict verdict, enter(Call::free_bytes, path));
     static_cast<void>(verdict);
-    return free_ ? *free_ : real_->free_bytes(path);
+    return free_ && path.string().starts_with(free_under_.string()) ? *free_ : real_->free_bytes(path);
 }
 
 }  // namespace tpf::test

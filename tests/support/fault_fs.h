@@ -73,8 +73,8 @@ class FaultFs final : public FileSystem {
     /// Syncs of this kind (sync_file or sync_folder) on paths that match say that they succeeded and do nothing.
     void drop_syncs(
         Call kind, std::function<bool(const Path&)> match = [](const Path&) { return true; });
-    /// Bytes that free_bytes() answers; none: the real ones.
-    void set_free_bytes(std::optional<std::uint64_t> bytes);
+    /// Bytes that free_bytes() answers, for paths below `under`; none: the real ones.
+    void set_free_bytes(std::optional<std::uint64_t> bytes, const Path& under = {});
     /// Which call the last stop or failure hit: "rename inbox/tmp/…"; empty: none fired.
     [[nodiscard]] std::string fired() const;
 
@@ -117,6 +117,7 @@ class FaultFs final : public FileSystem {
     std::vector<Fault> faults_;
     std::vector<std::pair<Call, std::function<bool(const Path&)>>> dropped_;
     std::optional<std::uint64_t> free_;
+    Path free_under_;
     std::string fired_;
     std::uint64_t calls_ = 0;
     std::uint64_t life_ = 0;  // counts crashes: files of an earlier life are dead

@@ -1,7 +1,7 @@
 #pragma once
 // The log's checkpoints as the journal's database keeps them (docs/audit-log.md, "Checkpoints"): its own, made at the
-// end of each transaction that appended something, and those that others cosigned. Of each the newest is kept, and the
-// last of every day (UTC); what lies between follows from them. Functions on a database that somebody else opened,
+// end of each transaction that appended something, and those that others cosigned. Of each, under each origin, the last
+// of every day (UTC) is kept; what lies between follows from them. Functions on a database that somebody else opened,
 // inside its transaction where they write.
 
 #include <memory>
@@ -30,9 +30,11 @@ struct KeptNote {
     TreeHead head;
     std::string witness;  ///< empty: the log's own
     std::string note;
+    std::string origin{};
+    std::int64_t day = 0;  ///< since 1970 (UTC), on which it was kept
 };
 
-/// Makes the tables where they are missing.
+/// Makes the tables where they are missing, and of another form those of an earlier version.
 [[nodiscard]] Status prepare_checkpoints(sqlite::Database& db);
 
 /// A name that no other log has: INSTALLATION "/tpf/" UUID.
@@ -44,14 +46,23 @@ struct KeptNote {
 
 /// Signs for all that is in the log; nothing where it has no origin, or no entries.
 [[nodiscard]] Status make_checkpoint(sqlite::Database& db, AuditSink& log, const NoteSigner& signer, UtcTime now);
-/// Code::evidence: not a checkpoint's note.
+/// Nothing where one of the same day with more entries is there. Code::evidence: not a checkpoint's note.
 [[nodiscard]] Status keep_witnessed(sqlite::Database& db, const WitnessedNote& note, UtcTime now);
 
+// --- under the log's present origin ---
 /// The newest of this witness; of the log itself where it is empty.
 [[nodiscard]] Result<std::optional<KeptNote>> newest_note(sqlite::Database& db, std::string_view witness = "");
 /// The one that the most entries stand under, whoever cosigned it.
 [[nodiscard]] Result<std::optional<KeptNote>> newest_witnessed(sqlite::Database& db);
-/// All that are kept, by witness and size.
-[[nodiscard]] Result<std::vector<KeptNote>> kept_notes(sqlite::Database& db);
+
+// --- under any ---
+/// Up to `limit` of those that are kept, behind `after` (default: from the beginning), by witness, origin and day.
+[[nodiscard]] Result<std::vector<KeptNote>> kept_notes(sqlite::Database& db, const KeptNote& after, std::size_t limit);
+/// Of a journal that is damaged, into the one that takes its place: all that can be read there and have their form.
+/// Errors are those of `to`.
+[[nodiscard]] Status carry_notes(sqlite::Database& from, sqlite::Database& to);
+/// For a log that lost entries: it goes on under `origin`, and what anybody holds of it under the present one is named.
+[[nodiscard]] Result<AuditEntry> lost_entries_entry(sqlite::Database& db, const std::string& actor,
+                                                    const std::string& origin);
 
 }  // namespace tpf::audit

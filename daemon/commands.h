@@ -96,6 +96,8 @@ class Commands {
 /// args["reason"], as it may stand in the audit log. Code::usage: missing, empty, too long, control characters, or
 /// something like an identity number in it.
 [[nodiscard]] Result<std::string> reason_arg(const Json& args);
+/// Of what changes nothing and is done day by day: "routine" when none is given.
+[[nodiscard]] Result<std::string> reading_reason(const Json& args);
 /// For `status`.
 [[nodiscard]] Json copy_json(const queue::CopyState& state);
 [[nodiscard]] Json row_json(const queue::MessageRow& row);

@@ -9,6 +9,7 @@
 #include "daemon/audit_keys.h"
 #include "daemon/audit_proof.h"
 #include "daemon/commands.h"
+#include "daemon/kept_notes.h"
 #include "daemon/reason.h"
 
 namespace tpf::daemon {
@@ -105,6 +106,18 @@ Result<std::vector<audit::LoggedEvent>> page(queue::Journal& journal, audit::Eve
     return events;
 }
 
+/// A register's name on a note means that register: nobody else's key may stand under it.
+Status not_in_place_of(Core& core, const audit::NoteKey& key) {
+    const auto reg = RegisterName::parse(key.name());
+    if (!reg) return ok();
+    const auto own = witness_keys(core.keys, reg.value());
+    if (std::find(own.begin(), own.end(), key) != own.end()) return ok();
+    const bool configured = core.config.now()->reloadable.registers.contains(reg.value());
+    if (!configured && former_witness_keys(core.keys, reg.value()).empty()) return ok();
+    return fail(Code::usage, key.name() + " is a register, and this is not its receipt key in force",
+                "another witness has another name; `tpfctl audit key` prints the registers' keys");
+}
+
 }  // namespace
 
 /// What is asked for and why stands in the entry; what a filter says may not be somebody's number.
@@ -116,6 +129,8 @@ AuditEntry Commands::reading_entry(const Call& call, const char* command, const 
         if (found != call.args.end() && found->is_string() && check_reason(found->get<std::string>()))
             entry.with(name, found->get<std::string>());
     }
+    // Of `audit export`: the entries themselves, or their hashes.
+    if (call.args.value("entries", false)) entry.with("entries", "true");
     return entry;
 }
 
@@ -183,8 +198,9 @@ Result<Json> Commands::audit_leaves(const Call& call) {
 
 Result<Json> Commands::audit_verify(const Call& call) {
     TPF_TRY(const std::string text, text_arg(call.args, "checkpoint", false));
+    TPF_TRY(const std::string reason, reading_reason(call.args));
     AuditEntry entry(AuditKind::operator_action, call.who.name);
-    entry.with("command", "audit verify");
+    entry.with("command", "audit verify").with("reason", reason);
     TPF_TRY(core_.journal.record(entry));
     audit::EventLog log;
     CompactRange at;
@@ -206,6 +222,11 @@ Result<Json> Commands::audit_verify(const Call& call) {
     }
     const TreeHead head = audit::head_of(at);
     Json json{{"good", true}, {"entries", head.size}, {"root", base64(head.root)}};
+    TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
+        TPF_TRY(const auto origin, audit::log_origin(db));
+        if (origin) json["origin"] = *origin;
+        return ok();
+    }));
     TPF_TRY(add_notes(json));
     if (!text.empty()) {
         TPF_TRY(add_foreign(json, text));
@@ -213,36 +234,16 @@ Result<Json> Commands::audit_verify(const Call& call) {
     return json;
 }
 
-/// What is kept beside the log: each must be of this log.
+/// What is kept beside the log, in pages: each must be signed, and of this log.
 Status Commands::add_notes(Json& json) {
-    const auto own = log_keys(core_.keys);
-    Json kept = Json::array();
-    Json faults = Json::array();
-    TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
-        TPF_TRY(const auto origin, audit::log_origin(db));
-        if (origin) json["origin"] = *origin;
-        TPF_TRY(const auto notes, audit::kept_notes(db));
-        audit::EventLog log;
-        TPF_TRY(const std::uint64_t size, log.size(db));
-        for (const auto& note : notes) {
-            const std::string name = (note.witness.empty() ? "the log's own checkpoint of " : note.witness + "'s of ") +
-                                     std::to_string(note.head.size) + " entries";
-            if (const auto opened = audit::open_note(note.note, {"", own}, {}, NoteVerifier()); !opened)
-                faults.push_back(name + ": " + opened.error().detail());
-            auto now = note.head.size > size ? Result<TreeHead>(TreeHead()) : log.head(db, note.head.size);
-            if (!now) return fail(now.error());
-            if (now.value() != note.head) faults.push_back(name + " is not of this log");
-        }
-        for (const auto& note : notes) {
-            if (!note.witness.empty()) kept.push_back({{"witness", note.witness}, {"entries", note.head.size}});
-        }
-        return ok();
-    }));
-    json["witnessed"] = std::move(kept);
-    if (!faults.empty()) {
-        json["good"] = false;
-        json["faults"] = std::move(faults);
+    KeptNotes kept(core_.keys);
+    for (bool more = true; more;) {
+        TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
+            TPF_TRY(more, kept.judge_some(db));
+            return ok();
+        }));
     }
+    kept.tell(json);
     return ok();
 }
 
@@ -323,8 +324,9 @@ Result<Json> Commands::audit_prove(const Call& call) {
 Result<Json> Commands::audit_consistency(const Call& call) {
     TPF_TRY(const std::uint64_t old_size, number_arg(call.args, "old", 0));
     TPF_TRY(const std::uint64_t size, number_arg(call.args, "new", 0));
+    TPF_TRY(const std::string reason, reading_reason(call.args));
     AuditEntry entry(AuditKind::operator_action, call.who.name);
-    entry.with("command", "audit consistency").with("old", old_size).with("new", size);
+    entry.with("command", "audit consistency").with("reason", reason).with("old", old_size).with("new", size);
     TPF_TRY(core_.journal.record(entry));
     audit::Proof proof;
     TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
@@ -365,8 +367,9 @@ Result<Json> Commands::audit_key(const Call&) {
 
 Result<Json> Commands::audit_witness_export(const Call& call) {
     TPF_TRY(const std::string witness, text_arg(call.args, "witness", false));
+    TPF_TRY(const std::string reason, reading_reason(call.args));
     AuditEntry entry(AuditKind::operator_action, call.who.name);
-    entry.with("command", "audit witness export");
+    entry.with("command", "audit witness export").with("reason", reason);
     TPF_TRY(core_.journal.record(entry));
     audit::Offer offer;
     std::uint64_t size = 0;
@@ -393,8 +396,8 @@ Result<Json> Commands::audit_witness_import(const Call& call) {
     const auto key = audit::NoteKey::parse(vkey);
     if (!key || key.value().type() != audit::NoteType::cosignature)
         return fail(Code::usage, "the key is no witness's: NAME+ID+BASE64 of type 0x04");
+    TPF_TRY(not_in_place_of(core_, key.value()));
     const std::vector<audit::NoteKey> witnesses{key.value()};
-    std::string fault;
     const auto opened = audit::open_note(text, {"", log_keys(core_.keys)}, witnesses, NoteVerifier());
     if (!opened) return fail(Code::usage, opened.error().detail());
     const TreeHead& head = opened.value().checkpoint.head;

@@ -26,8 +26,9 @@ Status wait_for(ControlStream& stream, char word) {
 Result<Json> Commands::backup(const Call& call) {
     if (call.who.uid != 0 && call.who.uid != ::geteuid())
         return fail(Code::denied, "a backup holds everybody's messages", "as root: tpfctl backup DIR");
+    TPF_TRY(const std::string reason, reading_reason(call.args));
     AuditEntry entry(AuditKind::operator_action, call.who.name);
-    entry.with("command", "backup");
+    entry.with("command", "backup").with("reason", reason);
     TPF_TRY(core_.journal.record(entry));
     const Coordinator::Pause pause(coordinator_);
     if (!pause.wait_until_quiet(kMostWait, [&] {

@@ -22,8 +22,9 @@ Json copy_json(const queue::CopyState& state) {
 
 /// Damage of the journal stops the service, after the answer.
 Result<Json> Commands::journal_check(const Call& call) {
+    TPF_TRY(const std::string reason, reading_reason(call.args));
     AuditEntry entry(AuditKind::operator_action, call.who.name);
-    entry.with("command", "journal check");
+    entry.with("command", "journal check").with("reason", reason);
     TPF_TRY(core_.journal.record(entry));
     audit::EventLog events;
     queue::InspectOrder order{.ask = [this](const auto& question) { return core_.journal.ask(question); },

@@ -30,6 +30,10 @@ Result<std::string> reason_arg(const Json& args) {
     return reason;
 }
 
+Result<std::string> reading_reason(const Json& args) {
+    return args.contains("reason") ? reason_arg(args) : Result<std::string>(std::string("routine"));
+}
+
 Json marks_json(const PersonMarks& marks) {
     Json list = Json::array();
     for (auto one = marks.next(0); one && list.size() < kMarksShown; one = marks.next(one->person)) {

@@ -88,8 +88,9 @@ Result<ControlAnswer> ask_core(const Path& socket, std::string_view command, con
     return exchange(socket, command, args, body, tell);
 }
 
-Result<ControlAnswer> ask_core_and_talk(const Path& socket, std::string_view command, const Talk& talk) {
-    return exchange(socket, command, Json::object(), std::nullopt, talk);
+Result<ControlAnswer> ask_core_and_talk(const Path& socket, std::string_view command, const Json& args,
+                                        const Talk& talk) {
+    return exchange(socket, command, args, std::nullopt, talk);
 }
 
 }  // namespace tpf::daemon

@@ -31,7 +31,7 @@ struct ControlBody {
                                              const std::function<void(const Json&)>& progress = {});
 
 /// The same for a command that wants answers to its progress: `talk` may write to the stream. Its error ends it.
-[[nodiscard]] Result<ControlAnswer> ask_core_and_talk(const Path& socket, std::string_view command,
+[[nodiscard]] Result<ControlAnswer> ask_core_and_talk(const Path& socket, std::string_view command, const Json& args,
                                                       const std::function<Status(const Json&, ControlStream&)>& talk);
 
 }  // namespace tpf::daemon

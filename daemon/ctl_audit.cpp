@@ -120,7 +120,8 @@ Result<ControlAnswer> consistency(const Ctl& ctl) {
     const auto& [older, newer] = heads;
     if (older.origin != newer.origin) return fail(Code::evidence, "the two checkpoints are of different logs");
     Ctl order = ctl;
-    order.args = {{"old", older.head.size}, {"new", newer.head.size}};
+    order.args["old"] = older.head.size;
+    order.args["new"] = newer.head.size;
     TPF_TRY(auto answer, ask(order, "audit consistency"));
     TPF_TRY(const auto proof, audit::parse_proof(answer.result.value("proof", "")));
     if (!audit::verify_consistency(older.head, newer.head, proof))
@@ -189,6 +190,7 @@ void add_offline(CLI::App& audit, Ctl& ctl) {
         verb(audit, ctl, "consistency", "does the newer checkpoint follow from the older?", show_consistency);
     two->add_option("files", ctl.files, "two checkpoints, the older first")->required()->expected(2);
     two->add_option("--out", ctl.out, "write the proof here");
+    text(two, ctl, "--reason", "reason", "why, for the audit log (default: routine)");
 }
 
 void add_witness(CLI::App& audit, Ctl& ctl) {
@@ -198,6 +200,7 @@ void add_witness(CLI::App& audit, Ctl& ctl) {
                          [](Ctl& c) { return to_file(c, "audit witness export", "request"); });
     out->add_option("--out", ctl.out, "the file")->required();
     text(out, ctl, "--witness", "witness", "the witness's name; without: the proof is from nothing");
+    text(out, ctl, "--reason", "reason", "why, for the audit log (default: routine)");
     CLI::App* in = verb(*witness, ctl, "import", "a checkpoint that it cosigned", import_witness);
     in->add_option("files", ctl.files, "the note; or the witness's lines, then the file that it was given")
         ->required()
@@ -214,6 +217,7 @@ void add_audit(CLI::App& app, Ctl& ctl) {
     add_show(*audit, ctl);
     CLI::App* verify = verb(*audit, ctl, "verify", "recompute the whole log; hold it against a checkpoint", verify_log);
     verify->add_option("--checkpoint", ctl.files, "a checkpoint that somebody else kept")->expected(1);
+    text(verify, ctl, "--reason", "reason", "why, for the audit log (default: routine)");
     add_offline(*audit, ctl);
     CLI::App* files = verb(*audit, ctl, "export", "the log as static files (C2SP tlog-tiles): hashes", export_audit);
     files->add_option("folder", ctl.out, "made, or brought up to date")->required();

@@ -24,7 +24,8 @@ Status write_part(const Path& root, const std::string& path, std::string_view co
         if (old == content) return ok();
         return fail(Code::evidence, file.string() + " is there and has another content: another log was exported here");
     }
-    return write_new(fs, file, content, 0644);
+    // Of another size: what a write that was cut off left.
+    return write_atomically(fs, file, content, 0644);
 }
 
 class Export {

@@ -24,6 +24,8 @@ std::string print_audit_verify(const Json& result) {
     for (const Json& one : result.value("witnessed", Json::array())) {
         out << "cosigned   " << text_in(one, "entries") << " entries, by " << text_in(one, "witness") << "\n";
     }
+    for (const Json& one : result.value("former", Json::array()))
+        out << "former     " << one.get<std::string>() << "\n";
     if (result.contains("checkpoint") && !result["checkpoint"].empty()) {
         const Json& given = result["checkpoint"];
         out << "given      a checkpoint of " << text_in(given, "entries") << " entries";

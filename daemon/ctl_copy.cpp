@@ -201,7 +201,7 @@ Result<Json> take_backup(const Ctl& ctl, const Path& folder) {
         }
         return ok();
     };
-    TPF_TRY(const auto answer, ask_core_and_talk(config.fixed.paths.socket, "backup", talk));
+    TPF_TRY(const auto answer, ask_core_and_talk(config.fixed.paths.socket, "backup", ctl.args, talk));
     manifest["audit"] = answer.result;
     TPF_TRY(write_manifest(fs, folder, manifest));
     return Json{{"backup", folder.string()},
@@ -325,6 +325,7 @@ void add_copy(CLI::App& app, Ctl& ctl) {
     CLI::App* restore = verb(app, ctl, "restore", "a backup into an empty installation; with the core stopped",
                              [](Ctl& c) { return run(c, put_back); });
     for (CLI::App* sub : {backup, restore}) sub->add_option("folder", ctl.files, "the backup")->required()->expected(1);
+    text(backup, ctl, "--reason", "reason", "why, for the audit log (default: routine)");
     flag(restore, ctl, "--check", "check", "only verify every file");
 }
 

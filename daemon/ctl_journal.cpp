@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "audit/checkpoints.h"
 #include "audit/event_log.h"
 #include "conf/output_settings.h"
 #include "daemon/ctl_owner.h"
@@ -79,6 +80,10 @@ Result<ControlAnswer> rebuild_journal_here(const conf::Config& config, const std
         .operator_name = who,
         .reason = reason,
         .source_of = [&](const queue::InboxEntry& entry) { return source_of(config.fixed, entry.kilde, entry.owner); }};
+    order.carry_notes = audit::carry_notes;
+    order.renamed = [&](sqlite::Database& made) {
+        return audit::lost_entries_entry(made, who, audit::new_origin(config.fixed.installation.name));
+    };
     if (progress) {
         order.progress = [&](std::string_view what, std::uint64_t done) {
             if (done % 500 == 0) progress({{"part", what}, {"done", done}, {"of", 0}});

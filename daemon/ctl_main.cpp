@@ -137,7 +137,8 @@ void add_local(CLI::App& app, Ctl& ctl) {
 void add_journal(CLI::App& app, Ctl& ctl) {
     CLI::App* journal = app.add_subcommand("journal", "the database of all messages");
     journal->require_subcommand(1)->fallthrough();
-    verb(*journal, ctl, "check", "is it whole? with the core running or stopped", check_journal);
+    CLI::App* check = verb(*journal, ctl, "check", "is it whole? with the core running or stopped", check_journal);
+    text(check, ctl, "--reason", "reason", "why, for the audit log (default: routine)");
     CLI::App* rebuild = verb(*journal, ctl, "rebuild", "make it anew from its copy, what is left of it, and the spool",
                              rebuild_journal);
     text(rebuild, ctl, "--reason", "reason", "why, for the audit log")->required();
@@ -158,6 +159,7 @@ int run(int argc, char** argv) {
     flag(metrics, ctl, "--prometheus", "prometheus", "in Prometheus' text format, as the metrics file has them");
     CLI::App* check = verb(app, ctl, "check", "would this message pass? changes nothing", check_file);
     check->add_option("file", ctl.files, "encrypted message")->required()->expected(1);
+    text(check, ctl, "--reason", "reason", "why, for the audit log (default: routine)");
     CLI::App* submit = verb(app, ctl, "submit", "hand over encrypted messages for a sender", submit_files);
     submit->add_option("file", ctl.files, "encrypted messages")->required();
     text(submit, ctl, "--sender", "sender", "who they are from, KKKK-BB-OOOOOOOOO")->required();

@@ -12,7 +12,8 @@ std::vector<std::string> losses(const queue::RebuildReport& report) {
     if (report.entries_lost_from != 0)
         lost.push_back("audit entries " + std::to_string(report.entries_lost_from) + " to " +
                        std::to_string(report.entries_lost_to) +
-                       "; the new log goes on without them and those after them, which are in what is kept");
+                       "; the new log goes on without them and those after them, which are in what is kept" +
+                       (report.renamed ? ", and under a new origin: tell the registers (docs/recovery.md)" : ""));
     if (report.copy.foreign_lines != 0)
         lost.push_back(
             std::to_string(report.copy.foreign_lines) +

@@ -45,6 +45,7 @@ class Rebuild {
         TPF_TRY(from_copy());
         TPF_TRY(from_database());
         TPF_TRY(from_fork());
+        TPF_TRY(old_.look([&](sqlite::Database& old) { return order_.carry_notes(old, new_.db()); }));
         TPF_TRY(complete_texts());
         TPF_TRY(fill_names());
         TPF_TRY(from_spool());
@@ -286,6 +287,7 @@ class Rebuild {
                                                  : counts.quarantined);
         }
         TPF_TRY(new_.append(summary(), now));
+        TPF_TRY(rename_log(now));
         for (const FoundMessage& one : found) {
             TPF_TRY(const bool written, store::restore(new_.db(), one.row));
             if (!written) return fail(Code::internal, "a row could not be taken from the spool");
@@ -297,6 +299,13 @@ class Rebuild {
             TPF_TRY(new_.append(entry, now));
         }
         return ok();
+    }
+
+    Status rename_log(UtcTime now) {
+        if (report.entries_lost_from == 0 || !order_.renamed) return ok();
+        TPF_TRY(AuditEntry entry, order_.renamed(new_.db()));
+        report.renamed = true;
+        return new_.append(entry.with("reason", order_.reason), now);
     }
 
     AuditEntry summary() const {

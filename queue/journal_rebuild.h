@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/result.h"
+#include "base/sqlite.h"
 #include "queue/spool.h"
 
 namespace tpf::queue {
@@ -37,6 +38,12 @@ struct RebuildOrder {
     std::string reason;
     /// Which source an entry is from, by its owner; an error where its record names another one: then it is nobody's.
     std::function<Result<std::string>(const InboxEntry&)> source_of;
+    /// Takes over what is kept beside the log, as far as it can be read in `from`. Errors are those of `to`.
+    std::function<Status(sqlite::Database& from, sqlite::Database& to)> carry_notes =
+        [](sqlite::Database&, sqlite::Database&) { return ok(); };
+    /// The entry after which a log that lost entries goes by another name: others hold checkpoints of it that cannot be
+    /// followed any longer. Without: it keeps its name.
+    std::function<Result<AuditEntry>(sqlite::Database& made)> renamed{};
     /// What is being read, and how much of it was.
     std::function<void(std::string_view what, std::uint64_t done)> progress = [](std::string_view, std::uint64_t) {};
 };
@@ -61,6 +68,7 @@ struct RebuildReport {
     std::uint64_t names_twice = 0;      ///< rows of a foreign history left out: their name is another message's
     std::uint64_t settings_lost = 0;    ///< messages that are now pinned to the present settings
     std::uint64_t marks_lost = 0;       ///< messages whose list of persons without a pseudonym is gone
+    bool renamed = false;               ///< the log goes on under another origin
     std::vector<std::string> kept;      ///< paths of what was replaced
 };
 

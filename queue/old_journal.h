@@ -30,6 +30,8 @@ class OldJournal {
     [[nodiscard]] std::optional<std::string> settings(std::string_view digest);
     [[nodiscard]] std::optional<std::string> marks(std::string_view sha256);
     [[nodiscard]] std::vector<DayCount> persons_day();
+    /// Whoever knows of something else in there takes it; nobody is asked where the file is not a journal.
+    [[nodiscard]] Status look(const std::function<Status(sqlite::Database&)>& take) { return db_ ? take(*db_) : ok(); }
 
   private:
     OldJournal(std::optional<sqlite::Database> db, AuditSink& audit, std::string why)

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "audit/event_log.h"
 #include "audit/witness.h"
 #include "tests/audit/ed25519.h"
@@ -55,6 +57,15 @@ struct CheckpointFixture {
         good(log.seal(db, now));
         good(transaction.commit());
     }
+    /// In pages, as whoever looks at them has them.
+    std::vector<KeptNote> all() {
+        std::vector<KeptNote> notes;
+        while (true) {
+            const auto some = get(kept_notes(db, notes.empty() ? KeptNote{} : notes.back(), 2));
+            if (some.empty()) return notes;
+            notes.insert(notes.end(), some.begin(), some.end());
+        }
+    }
     Checkpoint newest() {
         const auto kept = get(newest_note(db));
         REQUIRE(kept.has_value());
@@ -86,14 +97,14 @@ TEST_SUITE("audit/checkpoints") {
             CHECK(now.head == get(log.head(db, get(log.size(db)))));
         }
         // Of one day the last is kept.
-        CHECK(get(kept_notes(db)).size() == 1);
+        CHECK(all().size() == 1);
         good(commit(1, kNow + kDay));
         good(commit(1, kNow + kDay + 5));
         good(commit(1, kNow + 3 * kDay));
-        CHECK(get(kept_notes(db)).size() == 3);
-        // A clock that was put back loses none.
+        CHECK(all().size() == 3);
+        // A clock that was put back: that day's last is another one now.
         good(commit(1, kNow));
-        CHECK(get(kept_notes(db)).size() == 4);
+        CHECK(all().size() == 3);
         CHECK(newest().head.size == get(log.size(db)));
     }
 
@@ -128,10 +139,95 @@ TEST_SUITE("audit/checkpoints") {
         CHECK(get(newest_note(db, "IPLOS"))->head.size == 3);
         CHECK(get(newest_note(db, "KPR"))->head.size == 1);
         CHECK(get(newest_witnessed(db))->witness == "IPLOS");
-        CHECK(get(kept_notes(db)).size() == 3);
+        CHECK(all().size() == 3);
         good(commit(1, kNow + kDay, WitnessedNote{"IPLOS", 5, get(newest_note(db))->note}));
-        CHECK(get(kept_notes(db)).size() == 5);
+        CHECK(all().size() == 5);
         CHECK_FALSE(get(newest_note(db, "NPR")).has_value());
+    }
+
+    TEST_CASE_FIXTURE(CheckpointFixture, "a cosignature that comes late makes no further row") {
+        begin();
+        const std::string older = get(newest_note(db))->note;
+        good(commit(4));
+        good(commit(1, kNow, WitnessedNote{"IPLOS", 5, get(newest_note(db))->note}));
+        const auto before = all().size();
+        for (int again = 0; again < 3; ++again) good(commit(1, kNow, WitnessedNote{"IPLOS", 1, older}));
+        CHECK(all().size() == before);
+        CHECK(get(newest_note(db, "IPLOS"))->head.size == 5);
+    }
+
+    TEST_CASE_FIXTURE(CheckpointFixture,
+                      "under a new origin what was cosigned under the old one stays, and is not used") {
+        begin("unit/tpf/1");
+        good(commit(3));
+        good(commit(1, kNow, WitnessedNote{"IPLOS", 4, get(newest_note(db))->note}));
+        const auto before = all();
+        begin("unit/tpf/2");
+        CHECK_FALSE(get(newest_note(db, "IPLOS")).has_value());
+        CHECK_FALSE(get(newest_witnessed(db)).has_value());
+        CHECK(get(newest_note(db))->origin == "unit/tpf/2");
+        good(commit(1, kNow, WitnessedNote{"IPLOS", 6, get(newest_note(db))->note}));
+        CHECK(get(newest_witnessed(db))->origin == "unit/tpf/2");
+        // The same day: the old origin's last is the evidence against it.
+        const auto now = all();
+        CHECK(now.size() == before.size() + 2);
+        for (const KeptNote& old : before) {
+            CHECK(std::any_of(now.begin(), now.end(), [&](const KeptNote& one) { return one.note == old.note; }));
+        }
+    }
+
+    TEST_CASE_FIXTURE(CheckpointFixture, "a table of the first form is taken over") {
+        begin();
+        const std::string first = get(newest_note(db))->note;
+        good(commit(3));
+        const std::string second = get(newest_note(db))->note;
+        good(
+            db.execute("DROP TABLE audit_checkpoints; CREATE TABLE audit_checkpoints(witness TEXT NOT NULL, "
+                       "size INTEGER NOT NULL, day INTEGER NOT NULL, note TEXT NOT NULL, PRIMARY KEY(witness, size)) "
+                       "STRICT, WITHOUT ROWID"));
+        for (const auto& [size, note] : {std::pair(4, second), std::pair(1, first)}) {
+            good(db.execute("INSERT INTO audit_checkpoints VALUES('IPLOS', " + std::to_string(size) + ", 7, '" + note +
+                            "')"));
+        }
+        good(log.prepare(db));
+        good(log.prepare(db));
+        REQUIRE(all().size() == 1);
+        CHECK(all().front().note == second);
+        CHECK(all().front().origin == "unit/tpf/1");
+        CHECK(get(newest_note(db, "IPLOS"))->head.size == 4);
+    }
+
+    TEST_CASE_FIXTURE(CheckpointFixture, "another journal takes over what can be read, and names what is held of it") {
+        begin();
+        good(commit(3));
+        good(commit(1, kNow, WitnessedNote{"IPLOS", 4, get(newest_note(db))->note}));
+        good(commit(1, kNow + kDay));
+        good(db.execute("INSERT INTO audit_checkpoints VALUES('KPR', 'unit/tpf/1', 1, 1, 'x')"));
+        auto made = get(sqlite::Database::open(folder.path() / "made.db"));
+        good(log.prepare(made));
+        good(carry_notes(db, made));
+        const auto notes = get(kept_notes(made, {}, 100));
+        CHECK(notes.size() == 3);
+        // Its own log ends before.
+        const UtcTime now{std::chrono::seconds(kNow)};
+        static_cast<void>(get(log.append(made, origin_entry("tpfd", "unit/tpf/1"), now)));
+        const AuditEntry entry = get(lost_entries_entry(made, "kari", "unit/tpf/2"));
+        const auto field = [&](std::string_view name) {
+            for (const auto& [key, value] : entry.fields()) {
+                if (key == name) return value;
+            }
+            return std::string();
+        };
+        CHECK(entry.kind() == AuditKind::log_origin);
+        CHECK(field("origin") == "unit/tpf/2");
+        CHECK(field("previous") == "unit/tpf/1");
+        CHECK(field("previous_size") == "6");
+        static_cast<void>(get(log.append(made, entry, now)));
+        CHECK_FALSE(get(newest_note(made, "IPLOS")).has_value());
+        // From a file that is no such journal: nothing.
+        auto nothing = get(sqlite::Database::open(folder.path() / "nothing.db"));
+        good(carry_notes(nothing, made));
+        CHECK(get(kept_notes(made, {}, 100)).size() == 3);
     }
 
     TEST_CASE_FIXTURE(CheckpointFixture, "a damaged note is damage of the journal") {

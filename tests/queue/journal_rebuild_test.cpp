@@ -1,5 +1,6 @@
 #include "queue/journal_rebuild.h"
 
+#include "audit/checkpoints.h"
 #include "queue/recovery.h"
 #include "tests/queue/copy_fixture.h"
 
@@ -279,6 +280,45 @@ TEST_SUITE("queue/journal_rebuild") {
         open();
         close();
         check_copy_is_whole();
+    }
+
+    TEST_CASE_FIXTURE(RebuildFixture, "checkpoints that others cosigned are taken over") {
+        open();
+        delivered();
+        const audit::SignedNote note{get(audit::Checkpoint{"unit/tpf/1", {2, sha256("root")}}.str()),
+                                     {{"IPLOS", 7, Bytes{1, 2, 3}}}};
+        AuditEntry cosigned(AuditKind::witnessed, "tpfd");
+        good(journal->record(cosigned.witnessed({"IPLOS", 2, get(note.str())})));
+        close();
+        RebuildOrder order = this->order();
+        order.carry_notes = audit::carry_notes;
+        static_cast<void>(get(rebuild_journal(order)));
+        auto made = get(sqlite::Database::inspect(path));
+        const auto kept = get(audit::kept_notes(made, {}, 10));
+        REQUIRE(kept.size() == 1);
+        CHECK(kept[0].witness == "IPLOS");
+        CHECK(kept[0].note == get(note.str()));
+    }
+
+    TEST_CASE_FIXTURE(RebuildFixture, "a log that lost entries goes by another name, a whole one does not") {
+        segment_bytes = 6000;
+        open();
+        for (int i = 0; i < 8; ++i) delivered();
+        close();
+        RebuildOrder order = this->order();
+        order.renamed = [](sqlite::Database& made) { return audit::lost_entries_entry(made, "kari", "unit/tpf/2"); };
+        CHECK_FALSE(get(rebuild_journal(order)).renamed);
+        remove_journal();
+        const auto files = segments();
+        REQUIRE(files.size() > 4);
+        std::filesystem::remove(files[2]);
+        CHECK(get(rebuild_journal(order)).renamed);
+        auto made = get(sqlite::Database::inspect(path));
+        CHECK(get(audit::log_origin(made)) == "unit/tpf/2");
+        const auto last = get(audit::EventLog::list(made, {.kind = AuditKind::log_origin}));
+        REQUIRE(last.size() == 1);
+        CHECK(last[0].actor == "kari");
+        CHECK(last[0].fields.find("\"reason\":\"test\"") != std::string::npos);
     }
 
     TEST_CASE_FIXTURE(RebuildFixture, "what only the spool knows is taken in, and the next start carries on") {

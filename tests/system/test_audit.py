@@ -142,7 +142,79 @@ class Audit(Case):
         self.assertEqual(self.shared.ctl("audit", "consistency", older, newer, check=False).returncode, 1)
         done = self.shared.ctl("audit", "verify", "--checkpoint", newer, check=False)
         self.assertEqual(done.returncode, 1)
-        self.assertIn(b"WRONG: the given checkpoint", done.stdout)
+        self.assertIn(b"WRONG: the given checkpoint: it is no checkpoint that a key of this log signed", done.stdout)
+
+    def test_a_checkpoint_that_the_log_key_signed_of_another_log(self):
+        """Whoever has the key can sign anything: the root tells. Here another installation that was given the same ring."""
+        for _ in range(2):
+            self.delivered()
+        inst, other = self.shared, self.installation()
+        other.start_core()
+        note = inst.folder / "other.note"
+        note.write_text(other.ask("audit key")["checkpoint"])
+        log, _, _ = self.vkeys(other)
+        self.assertLess(verifier.checkpoint_of(note.read_bytes(), [log])["size"], inst.ask("status")["audit"]["entries"])
+        done = inst.ctl("audit", "verify", "--checkpoint", note, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"entries of this log are others", done.stdout)
+
+    def test_readings_say_why(self):
+        inst = self.shared
+        newest = inst.folder / "newest"
+        newest.write_text(inst.ask("audit key")["checkpoint"])
+        inst.ctl("audit", "verify")
+        inst.ctl("audit", "consistency", newest, newest, "--reason", "ticket 4711")
+        inst.ctl("audit", "export", inst.folder / "tiles-2", "--entries", *WHY)
+        found = {e["fields"]["command"]: e["fields"] for e in inst.ctl("audit", "show", "--kind", "operator", json_output=True)["entries"]
+                 if "command" in e["fields"]}
+        self.assertEqual(found["audit verify"]["reason"], "routine")
+        self.assertEqual(found["audit consistency"]["reason"], "ticket 4711")
+        self.assertEqual(found["audit export"]["entries"], "true")
+
+    def test_an_export_that_was_cut_off_is_completed(self):
+        self.delivered()
+        log, _, _ = self.vkeys()
+        folder = self.shared.folder / "tiles-3"
+        self.shared.ctl("audit", "export", folder, *WHY)
+        for tile in (folder / "tile").rglob("*"):
+            if tile.is_file():
+                tile.write_bytes(tile.read_bytes()[:7])
+        # Only those that are written again: nothing is appended in between but what the export itself is.
+        done = self.shared.ctl("audit", "export", folder, *WHY, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        verifier.verify_tiles(folder, [log])
+
+    def test_a_register_name_means_that_register(self):
+        key, inst = Ed25519PrivateKey.generate(), self.shared
+        self.delivered()
+        mine = self.vkey("IPLOS", 4, key)
+        text = inst.ask("audit key")["checkpoint"].partition("\n\n")[0] + "\n"
+        time = 1800000000
+        signature = time.to_bytes(8, "big") + key.sign(f"cosignature/v1\ntime {time}\n{text}".encode())
+        line = f"\u2014 IPLOS {base64.b64encode(bytes.fromhex(mine.split('+')[1]) + signature).decode()}\n"
+        answer = inst.folder / "mine"
+        answer.write_text(inst.ask("audit key")["checkpoint"] + line)
+        done = inst.ctl("audit", "witness", "import", answer, "--key", mine, *WHY, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"IPLOS is a register", done.stderr)
+
+    def test_what_nobody_cosigned_is_not_called_witnessed(self):
+        """By somebody who may write the journal's file: a note of the log's own under a register's name."""
+        inst = self.installation().start()
+        inst.wait_state(inst.submit(self.good().build()), "delivered")
+        inst.stop()
+        db = sqlite3.connect(inst.folder / "journal/journal.db")
+        db.execute("UPDATE audit_checkpoints SET note=(SELECT note FROM audit_checkpoints WHERE witness='' ORDER BY size DESC LIMIT 1), "
+                   "size=(SELECT max(size) FROM audit_checkpoints WHERE witness='') WHERE witness='IPLOS'")
+        db.execute("INSERT INTO audit_checkpoints SELECT 'nobody.example', origin, day, size, note FROM audit_checkpoints WHERE witness=''")
+        db.commit()
+        db.close()
+        inst.start_core()
+        done = inst.ctl("audit", "verify", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertNotIn(b"\ncosigned ", done.stdout)
+        self.assertIn(b"WRONG: IPLOS's of", done.stdout)
+        self.assertIn(b"WRONG: nobody.example's of", done.stdout)
 
     def test_show_filters_and_forms(self):
         inst = self.shared
@@ -186,6 +258,7 @@ class Disagreement(Case):
         first = inst.wait_state(inst.submit(self.good().build()), "delivered")
         inst.stop()
         shutil.copytree(inst.folder / "journal", inst.folder / "backup")
+        shutil.copytree(inst.spool / "checkpoints", inst.folder / "offers")
         inst.start()
         for _ in range(3):
             inst.wait_state(inst.submit(self.good().build()), "delivered")
@@ -197,12 +270,14 @@ class Disagreement(Case):
             for entry in (inst.spool / part).iterdir():
                 if first["id"] not in entry.name:
                     shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        for offer in (inst.folder / "offers").iterdir():
+            shutil.copy(offer, inst.spool / "checkpoints")
         inst.start()
         message = inst.submit(self.good().build())
         env.until("the core to tell of it", lambda: any(
             e["kind"] == "contradicted" for e in inst.ask("audit show", message="", limit=1000)["entries"]))
         self.assertEqual(inst.row(message)["state"], "committed")
-        self.assertEqual(inst.row(message)["attempt_code"] if "attempt_code" in inst.row(message) else "SJEKKPUNKT_STRID", "SJEKKPUNKT_STRID")
+        self.assertEqual(inst.row(message)["waits_for"]["code"], "SJEKKPUNKT_STRID")
         self.assertIn("ALARM: a register holds another audit log", inst.log_tail("tpfd.log", 400))
         (register,) = (inst.store() / "sjekkpunkt").glob("*/siste.note")
         done = inst.ctl("audit", "verify", "--checkpoint", register, check=False)

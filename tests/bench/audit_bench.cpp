@@ -1,6 +1,6 @@
 // tpf-audit-bench DIR ENTRIES: what the audit log costs. Appends through the journal, as many callers do it, with group
-// commit and fsync; then fills a log of its own with ENTRIES entries and verifies it. Prints one JSON object. DIR is
-// there and empty.
+// commit, each ending in a signed checkpoint and fsync; then fills a log of its own with ENTRIES entries and verifies
+// it. Prints one JSON object. DIR is there and empty.
 
 #include <time.h>
 
@@ -11,8 +11,11 @@
 #include <thread>
 #include <vector>
 
+#include "audit/checkpoints.h"
 #include "audit/event_log.h"
+#include "audit/note_keys.h"
 #include "base/encoding.h"
+#include "crypto/signature.h"
 #include "queue/journal.h"
 
 namespace {
@@ -51,9 +54,19 @@ AuditEntry entry_of(std::uint64_t n) {
     return entry;
 }
 
+/// As the core's, with a key of its own.
+struct Signer final : audit::CheckpointSigner {
+    std::shared_ptr<const audit::NoteSigner> key =
+        std::make_shared<const audit::SignerWith<crypto::SigningKey>>(crypto::SigningKey::generate());
+    [[nodiscard]] std::shared_ptr<const audit::NoteSigner> signer() const override { return key; }
+};
+
 Json through_journal(const std::string& folder) {
+    const Signer signer;
     audit::EventLog log;
+    log.sign_with(signer);
     const auto journal = must(queue::Journal::open(folder + "/journal.db", log, system_clock()));
+    must(journal->record(audit::origin_entry("tpfd", audit::new_origin("bench"))));
     const double begun = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
     std::vector<std::thread> callers;
     for (int caller = 0; caller < kCallers; ++caller) {

@@ -81,7 +81,7 @@ class Judge:
                     self.check(row["digest"] == _row_digest(row, columns), f"journal: digest of row {row['id']} is wrong")
                 self.audit = [dict(e) for e in db.execute("SELECT * FROM audit ORDER BY seq")]
                 self.nodes = [n["hash"] for n in db.execute("SELECT * FROM audit_nodes ORDER BY id")]
-                self.notes = [n["note"] for n in db.execute("SELECT note FROM audit_checkpoints")]
+                self.notes = [(n["witness"], n["note"]) for n in db.execute("SELECT witness, note FROM audit_checkpoints")]
                 counts = {state: number for state, number in db.execute("SELECT state, messages FROM counts") if number}
                 self.names = [dict(n) for n in db.execute("SELECT * FROM names")]
             except sqlite3.Error as error:
@@ -117,8 +117,11 @@ class Judge:
                     return
             roots[number] = functools.reduce(lambda right, left: hashlib.sha256(b"\1" + left + right).digest(), reversed(peaks))
         self.check(next(nodes, None) is None, "audit: more nodes than entries")
+        # Each transaction ends in a checkpoint over all that it appended, and a start makes up for what came before the key.
+        own = max((int(note.split("\n")[1]) for witness, note in self.notes if witness == ""), default=0)
+        self.check(own == len(self.audit), f"audit: the log's own checkpoint covers {own} of {len(self.audit)} entries")
         cosigned = [note.read_text() for note in (self.place.store / "sjekkpunkt").glob("*/siste.note")]
-        for note in self.notes + cosigned:
+        for note in [note for _, note in self.notes] + cosigned:
             origin, size, root = note.split("\n")[:3]
             self.check(base64.b64encode(roots.get(int(size), b"")).decode() == root, f"audit: the checkpoint of {size} entries is of another log")
 

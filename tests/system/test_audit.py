@@ -172,14 +172,14 @@ class Audit(Case):
         self.assertEqual(found["audit export"]["entries"], "true")
 
     def test_an_export_that_was_cut_off_is_completed(self):
-        self.delivered()
+        while self.shared.ask("status")["audit"]["entries"] < 256:
+            for _ in range(20):
+                self.shared.ask("audit consistency", old=0, new=1)
         log, _, _ = self.vkeys()
         folder = self.shared.folder / "tiles-3"
         self.shared.ctl("audit", "export", folder, *WHY)
-        for tile in (folder / "tile").rglob("*"):
-            if tile.is_file():
-                tile.write_bytes(tile.read_bytes()[:7])
-        # Only those that are written again: nothing is appended in between but what the export itself is.
+        full = folder / "tile/0/000"
+        full.write_bytes(full.read_bytes()[:77])
         done = self.shared.ctl("audit", "export", folder, *WHY, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         verifier.verify_tiles(folder, [log])
@@ -294,6 +294,34 @@ class Disagreement(Case):
         self.assertEqual(entries[-1]["fields"]["origin"], new)
         held = verifier.parse_checkpoint(register.read_text().partition("\n\n")[0] + "\n")
         self.assertEqual(entries[-1]["fields"]["previous_root"], held["root"])
+
+    def test_a_machine_put_back_with_an_offer_that_the_register_knows_by_now(self):
+        """The register takes the first message again, with the offer of then; its answer tells, and no other goes that way."""
+        inst = self.installation().start()
+        inst.wait_state(inst.submit(self.good().build()), "delivered")
+        inst.registers["IPLOS"].stop()
+        waiting = inst.submit(self.good().build())
+        inst.wait_state(waiting, "committed")
+        inst.stop()
+        for part in (inst.folder / "journal", inst.spool):
+            shutil.copytree(part, inst.folder / "image" / part.name, symlinks=True)
+        inst.start()
+        inst.wait_state(waiting, "delivered")
+        for _ in range(2):
+            inst.wait_state(inst.submit(self.good().build()), "delivered")
+        inst.stop()
+        for part in (inst.folder / "journal", inst.spool):
+            shutil.rmtree(part)
+            shutil.copytree(inst.folder / "image" / part.name, part, symlinks=True)
+        inst.start()
+        inst.wait_state(waiting, "delivered")
+        told = lambda: [e for e in inst.ask("audit show", kind="contradicted", limit=100)["entries"]]  # noqa: E731
+        env.until("the core to tell of it", told)
+        message = inst.submit(self.good().build())
+        env.until("the register to refuse", lambda: "waits_for" in inst.row(message) or inst.row(message)["state"] == "delivered")
+        self.assertEqual(inst.row(message)["state"], "committed")
+        self.assertEqual(inst.row(message)["waits_for"]["code"], "SJEKKPUNKT_STRID")
+        self.assertEqual(len(told()), 1)
 
     def test_a_rewritten_log_is_refused(self):
         """By somebody who may write the journal's file: an entry is changed, every hash made anew."""

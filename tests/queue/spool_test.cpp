@@ -92,7 +92,7 @@ TEST_SUITE("queue/spool") {
         const auto tight = get(Spool::open(fs, folder.path(), {.reserve_bytes = 1000, .journal_folder = journal}));
         fs.set_free_bytes(999, journal);
         const auto refused = hand_over(*tight, "12345");
-        CHECK(code_of(refused) == Code::disk_full);
+        REQUIRE(code_of(refused) == Code::disk_full);
         CHECK(refused.error().text().find(journal.string()) != std::string::npos);
         CHECK(get(tight->room()).at == journal);
         CHECK(get(tight->room()).bytes == 999);

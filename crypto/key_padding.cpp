@@ -30,10 +30,26 @@ const char* padding_name(KeyTransport transport) noexcept {
     return "";
 }
 
+namespace {
+
+bool is_less(ByteView a, ByteView b) {
+    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+}
+
+/// 1 < c < n-1: the ends are their own decryption, and modules by SP 800-56B refuse them.
+bool is_in_range(ByteView octets, ByteView modulus) {
+    if (octets.size() != modulus.size()) return false;
+    Bytes one(modulus.size(), 0);
+    one.back() = 1;
+    Bytes last(modulus.begin(), modulus.end());
+    last.back() = static_cast<std::uint8_t>(last.back() - 1);  // a modulus is odd
+    return is_less(one, octets) && is_less(octets, last);
+}
+
+}  // namespace
+
 OperationInput::OperationInput(ByteView wrapped, ByteView modulus)
-    : is_ciphertext(wrapped.size() == modulus.size() &&
-                    std::lexicographical_compare(wrapped.begin(), wrapped.end(), modulus.begin(), modulus.end())),
-      octets(modulus.size(), 0x55) {
+    : is_ciphertext(is_in_range(wrapped, modulus)), octets(modulus.size(), 0x55) {
     octets[0] = 0;
     if (is_ciphertext) octets.assign(wrapped.begin(), wrapped.end());
 }

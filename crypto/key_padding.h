@@ -16,7 +16,8 @@ namespace tpf::crypto {
 [[nodiscard]] const char* padding_name(KeyTransport transport) noexcept;
 
 /// What goes into the private operation: the wrapped key, or, where that is no ciphertext under this modulus (RFC 8017
-/// § 5.1.2 step 1), octets that take as long. Everybody knows the modulus and what was sent: which of the two may show.
+/// § 5.1.2 step 1, without 0, 1 and n-1 as SP 800-56B § 7.1.2 wants), octets that take as long. Everybody knows the
+/// modulus and what was sent: which of the two may show.
 struct OperationInput {
     OperationInput(ByteView wrapped, ByteView modulus);
     bool is_ciphertext;

@@ -50,6 +50,7 @@ KeyFacts new_facts(const KeyRing::GenerateRequest& request, std::size_t bits, st
 Status check_request(const KeyRing::GenerateRequest& request, const Keys& keys) {
     if (!has_secret(request.kind)) return usage("a key of this kind is imported, not generated");
     TPF_TRY(check_first_state(request.state));
+    if (request.id.str() == kWrappingLabel) return usage("that is the name of the token's own wrapping key");
     if (!may_lie(request.kind, request.place))
         return usage("a key of this kind does not lie there: message keys in file or token, pseudonym keys anywhere");
     if (request.kind == KeyKind::message) {
@@ -98,8 +99,8 @@ Result<KeyPointer> make_wrapped(const KeyRing::GenerateRequest& request, UtcTime
     return std::make_shared<const Key>(std::move(key));
 }
 
-Result<KeyPointer> make_message_key(const KeyRing::GenerateRequest& request, UtcTime now, KeyFolder& folder) {
-    auto made = RsaPrivateKey::generate(request.bits);
+Result<KeyPointer> make_message_key(const KeyRing::GenerateRequest& request, RsaPrivateKey made, UtcTime now,
+                                    KeyFolder& folder) {
     auto rsa = made.public_key();
     Key key{new_facts(request, rsa.bits(), check_value(rsa), now)};
     key.facts.public_pem = rsa.pem();
@@ -164,7 +165,10 @@ Result<std::unique_ptr<KeyRing>> KeyRing::open(FileSystem& fs, const Path& folde
     for (const KeyFacts& facts : record.keys) {
         if (facts.state != KeyState::destroyed || !has_secret(facts.kind)) continue;
         const Status removed = state->remove_secret(facts);
-        if (!removed && facts.place != KeyPlace::token) return fail(removed.error());
+        if (removed) continue;
+        if (facts.place != KeyPlace::token) return fail(removed.error());
+        log::warning("a destroyed key could not be removed from the token: it is tried again at the next start",
+                     {{"key", facts.id.str()}, {"error", removed.error().text()}});
     }
     state->show(std::move(keys));
     return std::unique_ptr<KeyRing>(new KeyRing(std::move(state)));
@@ -182,18 +186,30 @@ std::vector<KeyFacts> KeyRing::list() const {
 }
 
 Result<KeyFacts> KeyRing::generate(const GenerateRequest& request, UtcTime now) {
-    const std::lock_guard lock(state_->changing);
-    TPF_TRY(state_->folder.need_passphrase());
-    TPF_TRY(state_->check_new(request.id));
-    TPF_TRY(check_request(request, *state_->keys()));
-    if (request.place != KeyPlace::file && !state_->token)
+    const auto may_be_made = [&]() -> Status {
+        TPF_TRY(state_->folder.need_passphrase());
+        TPF_TRY(state_->check_new(request.id));
+        TPF_TRY(check_request(request, *state_->keys()));
+        if (request.place == KeyPlace::file || state_->token) return ok();
         return fail(Code::usage, "there is no token", "`uri` in [pkcs11] of the configuration names one");
+    };
     try {
-        if (request.kind == KeyKind::pseudonym && !state_->kdf) state_->kdf = RingKdf::fresh();
+        std::optional<RsaPrivateKey> rsa;
+        if (request.kind == KeyKind::message && request.place == KeyPlace::file) {
+            {
+                const std::lock_guard lock(state_->changing);
+                TPF_TRY(may_be_made());
+            }
+            rsa = RsaPrivateKey::generate(request.bits);  // a large one takes minutes: nobody waits for it
+        }
+        const std::lock_guard lock(state_->changing);
+        TPF_TRY(may_be_made());
+        const bool needs_kdf = request.kind == KeyKind::pseudonym && request.place == KeyPlace::file;
+        if (needs_kdf && !state_->kdf) state_->kdf = RingKdf::fresh();
         TPF_TRY(auto key,
                 request.place == KeyPlace::token     ? make_in_token(request, now, state_->token)
                 : request.place == KeyPlace::wrapped ? make_wrapped(request, now, state_->folder, state_->token)
-                : request.kind == KeyKind::message   ? make_message_key(request, now, state_->folder)
+                : request.kind == KeyKind::message   ? make_message_key(request, std::move(*rsa), now, state_->folder)
                 : request.kind == KeyKind::signing   ? make_signing_key(request, now, state_->folder)
                                                      : make_pseudonym_key(request, now, state_->folder, *state_->kdf));
         KeyFacts facts = key->facts;

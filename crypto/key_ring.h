@@ -150,9 +150,11 @@ class KeyRing {
     /// only kinds under which something arrives: message, register_, receipt) or retired (from any but destroyed). A
     /// request to destroy it is dropped. Code::not_found; Code::usage: no such change.
     [[nodiscard]] Result<KeyFacts> change(const KeyId& id, KeyState to, const KeyActor& actor, UtcTime now);
+    /// Called before a key is suspended: what it fails with stays (no suspension without its audit entry).
+    using BeforeSuspension = std::function<Status(const KeyFacts&)>;
     /// A message under the message key `id` did not open; on disk when it returns. Only legacy keys count them. True:
     /// the key is suspended by this one.
-    [[nodiscard]] Result<bool> note_failure(const KeyId& id);
+    [[nodiscard]] Result<bool> note_failure(const KeyId& id, const BeforeSuspension& before_suspension);
     /// Counts from none again. Code::not_found; Code::usage: not a legacy message key, or no failure to forget.
     [[nodiscard]] Result<KeyFacts> resume(const KeyId& id);
     /// What still needs a key (a text for operators, "a pseudonym list under it is kept"); empty: nothing does.

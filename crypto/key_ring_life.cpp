@@ -77,17 +77,21 @@ bool is_suspended(const KeyFacts& facts) noexcept {
     return facts.failures >= kMostFailures;
 }
 
-Result<bool> KeyRing::note_failure(const KeyId& id) {
-    const std::lock_guard lock(state_->changing);
-    const auto counts = [&](const KeyPointer& key) {
-        const KeyFacts& facts = key->facts;
-        return facts.id == id && facts.kind == KeyKind::message && facts.policy.is_legacy() && !is_suspended(facts);
+Result<bool> KeyRing::note_failure(const KeyId& id, const BeforeSuspension& before_suspension) {
+    const auto counts = [&] {
+        const auto keys = state_->keys();
+        return std::any_of(keys->begin(), keys->end(), [&](const KeyPointer& key) {
+            const KeyFacts& facts = key->facts;
+            return facts.id == id && facts.kind == KeyKind::message && facts.policy.is_legacy() && !is_suspended(facts);
+        });
     };
-    const auto keys = state_->keys();
-    if (std::none_of(keys->begin(), keys->end(), counts)) return false;
-    TPF_TRY(const KeyFacts facts, state_->edit(id, [](Key& key) {
+    // Before the lock: a worker does not wait for an operator's change because of a message under a modern key.
+    if (!counts()) return false;
+    const std::lock_guard lock(state_->changing);
+    if (!counts()) return false;
+    TPF_TRY(const KeyFacts facts, state_->edit(id, [&](Key& key) -> Status {
         ++key.facts.failures;
-        return ok();
+        return is_suspended(key.facts) ? before_suspension(key.facts) : ok();
     }));
     return is_suspended(facts);
 }
@@ -144,8 +148,16 @@ Result<KeyRing::CheckReport> KeyRing::check() const {
         const KeyFacts& facts = one.key->facts;
         if (!one.opened) {
             report.keys.back().fault = one.opened.error();
-        } else if (facts.state == KeyState::destroyed && has_secret(facts.kind) && folder.has_file(facts)) {
-            report.keys.back().fault = Error(Code::io, "it is destroyed, but its file is still there", "restart tpfd");
+        } else if (facts.state == KeyState::destroyed && has_secret(facts.kind)) {
+            const auto remains = state_->has_secret_of(facts);
+            if (!remains) {
+                report.keys.back().fault =
+                    Error(Code::no_key, "it is destroyed, but whether the token still has it is unknown",
+                          "`tpfctl keys check` again, when the token is there");
+            } else if (remains.value()) {
+                report.keys.back().fault =
+                    Error(Code::io, "it is destroyed, but its secret is still there", "restart tpfd");
+            }
         }
     }
     return report;

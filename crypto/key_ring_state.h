@@ -36,11 +36,20 @@ struct KeyRing::State {
         show(std::move(next));
         return ok();
     }
-    /// Of a key that is destroyed: its file, or its objects in the token.
+    /// Of a key that is destroyed: its file, or its objects in the token; never another key's under the same name.
     [[nodiscard]] Status remove_secret(const KeyFacts& facts) {
         if (facts.place != KeyPlace::token) return folder.remove_secret(facts);
         if (!token) return fail(Code::no_key, "the key lies in a token, and there is none");
-        return token->destroy(facts.id.str());
+        if (facts.kind == KeyKind::pseudonym) return token->destroy_hmac(facts.id.str(), facts.check_value);
+        TPF_TRY(const auto rsa, RsaPublicKey::from_pem(facts.public_pem));
+        return token->destroy_rsa(facts.id.str(), rsa);
+    }
+    [[nodiscard]] Result<bool> has_secret_of(const KeyFacts& facts) {
+        if (facts.place != KeyPlace::token) return folder.has_file(facts);
+        if (!token) return fail(Code::no_key, "the key lies in a token, and there is none");
+        if (facts.kind == KeyKind::pseudonym) return token->has_hmac(facts.id.str(), facts.check_value);
+        TPF_TRY(const auto rsa, RsaPublicKey::from_pem(facts.public_pem));
+        return token->has_rsa(facts.id.str(), rsa);
     }
     [[nodiscard]] Status add(KeyPointer key) {
         Keys next = *keys();

@@ -14,7 +14,18 @@ namespace {
 constexpr std::chrono::seconds kRetryEvery{1};
 constexpr CK_ULONG kMostSlots = 256;
 
-/// Answers that speak of the request: the token is there. After any other one it is looked for anew.
+std::string_view field(const unsigned char* text, std::size_t size) noexcept {
+    std::string_view view(reinterpret_cast<const char*>(text), size);
+    while (!view.empty() && (view.back() == ' ' || view.back() == '\0')) view.remove_suffix(1);
+    return view;
+}
+
+bool fits(const std::string& wanted, std::string_view there) noexcept {
+    return wanted.empty() || wanted == there;
+}
+
+}  // namespace
+
 bool is_answer(CK_RV answer) noexcept {
     switch (answer) {
         case CKR_OK:
@@ -40,18 +51,6 @@ bool is_answer(CK_RV answer) noexcept {
             return false;
     }
 }
-
-std::string_view field(const unsigned char* text, std::size_t size) noexcept {
-    std::string_view view(reinterpret_cast<const char*>(text), size);
-    while (!view.empty() && (view.back() == ' ' || view.back() == '\0')) view.remove_suffix(1);
-    return view;
-}
-
-bool fits(const std::string& wanted, std::string_view there) noexcept {
-    return wanted.empty() || wanted == there;
-}
-
-}  // namespace
 
 std::string answer_text(CK_RV answer) {
     std::array<char, 24> text{};
@@ -225,7 +224,9 @@ void Pkcs11Connection::give_back(CK_SESSION_HANDLE session) {
 Result<CK_RV> Pkcs11Connection::run(const Work& work) {
     CK_RV answer = CKR_OK;
     for (int attempt = 0; attempt < 2; ++attempt) {
-        TPF_TRY(connect());
+        // Whatever it is (a PIN that was changed): an operator mends it, and no message is at fault.
+        if (const Status there = connect(); !there)
+            return fail(Code::no_key, std::string(there.error().detail()), std::string(there.error().hint()));
         unsigned generation = 0;
         {
             const std::shared_lock lock(life_);

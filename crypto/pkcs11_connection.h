@@ -24,7 +24,8 @@ class Pkcs11Connection {
     /// What is done in one session: an answer of the module's. It may be called a second time, in a new session, after
     /// the token was found again.
     using Work = std::function<CK_RV(const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session)>;
-    /// The answer, where it says something of the request; Code::no_key when the token is away.
+    /// The answer, where it says something of the request; Code::no_key when the token is away, or does not take the
+    /// PIN any more: messages wait.
     [[nodiscard]] Result<CK_RV> run(const Work& work);
     [[nodiscard]] Pkcs11Token::State state();
 
@@ -67,6 +68,8 @@ class Pkcs11Connection {
     std::map<std::string, CK_OBJECT_HANDLE> handles_;
 };
 
+/// Whether the answer speaks of the request: the token is there.
+[[nodiscard]] bool is_answer(CK_RV answer) noexcept;
 /// A CKR_ value as text.
 [[nodiscard]] std::string answer_text(CK_RV answer);
 

@@ -191,16 +191,89 @@ Result<RsaPublicKey> Pkcs11Token::find_rsa(const std::string& label) const {
     return RsaPublicKey::create(modulus, exponent);
 }
 
-Status Pkcs11Token::destroy(const std::string& label) const {
-    connection_->forget();
-    return must(connection_->run([&](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session) -> CK_RV {
-        std::vector<CK_OBJECT_HANDLE> found;
-        CK_RV answer = find_label(module, session, label, found);
+namespace {
+
+using Handles = std::vector<CK_OBJECT_HANDLE>;
+
+CK_RV find_hmac(const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session, const std::string& label,
+                std::vector<CK_OBJECT_HANDLE>& found) {
+    return find(module, session, Template().value(CKA_CLASS, kSecretClass).bytes(CKA_LABEL, label), found);
+}
+
+CK_RV sign(const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, std::string_view text,
+           std::span<std::uint8_t, 32> mac) {
+    CK_MECHANISM mechanism{CKM_SHA256_HMAC, nullptr, 0};
+    CK_RV answer = module.C_SignInit(session, &mechanism, key);
+    if (answer != CKR_OK) return answer;
+    CK_ULONG size = 32;
+    answer = module.C_Sign(session, reinterpret_cast<unsigned char*>(const_cast<char*>(text.data())),
+                           static_cast<CK_ULONG>(text.size()), mac.data(), &size);
+    return answer == CKR_OK && size != 32 ? CKR_GENERAL_ERROR : answer;
+}
+
+/// Both halves of the key of that label and modulus.
+CK_RV find_pair(const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session, const std::string& label,
+                const Bytes& modulus, Handles& found) {
+    return find(module, session, Template().bytes(CKA_LABEL, label).bytes(CKA_MODULUS, as_text(modulus)), found);
+}
+
+/// The secret keys of that label that are the one of the check value.
+CK_RV find_proved(const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session, const std::string& label,
+                  const std::string& check_value, Handles& found) {
+    Handles named;
+    CK_RV answer = find_hmac(module, session, label, named);
+    found.clear();
+    for (const CK_OBJECT_HANDLE object : named) {
+        std::array<std::uint8_t, 32> mac{};
+        if (answer == CKR_OK) answer = sign(module, session, object, kCheckText, mac);
+        if (answer == CKR_OK && check_value_of(mac) == check_value) found.push_back(object);
+    }
+    return answer;
+}
+
+template <class Find>
+Status destroy(const Find& find, Pkcs11Connection& connection) {
+    connection.forget();
+    return must(connection.run([&](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session) -> CK_RV {
+        Handles found;
+        CK_RV answer = find(module, session, found);
         for (const CK_OBJECT_HANDLE object : found) {
             if (answer == CKR_OK) answer = module.C_DestroyObject(session, object);
         }
         return answer;
     }));
+}
+
+}  // namespace
+
+Result<bool> Pkcs11Token::has_rsa(const std::string& label, const RsaPublicKey& key) const {
+    std::vector<CK_OBJECT_HANDLE> found;
+    const Bytes modulus = key.modulus();
+    TPF_TRY(must(connection_->run([&](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session) {
+        return find_pair(module, session, label, modulus, found);
+    })));
+    return !found.empty();
+}
+
+Result<bool> Pkcs11Token::has_hmac(const std::string& label, const std::string& check_value) const {
+    std::vector<CK_OBJECT_HANDLE> found;
+    TPF_TRY(must(connection_->run([&](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session) {
+        return find_proved(module, session, label, check_value, found);
+    })));
+    return !found.empty();
+}
+
+Status Pkcs11Token::destroy_rsa(const std::string& label, const RsaPublicKey& key) const {
+    const Bytes modulus = key.modulus();
+    return destroy([&](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session,
+                       Handles& found) { return find_pair(module, session, label, modulus, found); },
+                   *connection_);
+}
+
+Status Pkcs11Token::destroy_hmac(const std::string& label, const std::string& check_value) const {
+    return destroy([&](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session,
+                       Handles& found) { return find_proved(module, session, label, check_value, found); },
+                   *connection_);
 }
 
 namespace {
@@ -209,6 +282,7 @@ namespace {
 /// where there is none.
 CK_RV find_private(Pkcs11Connection& connection, const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session,
                    const std::string& label, const Bytes& modulus, CK_OBJECT_HANDLE& object, bool& there) {
+    there = true;
     if (const auto known = connection.remembered(label)) {
         object = *known;
         return CKR_OK;
@@ -255,6 +329,11 @@ bool same(const Botan::secure_vector<std::uint8_t>& opened, const SecretBytes& k
     return opened.size() == bytes.size() && Botan::constant_time_compare(opened.data(), bytes.data(), bytes.size());
 }
 
+/// What modules answer to a padding that they cannot take off.
+bool may_be_of_padding(CK_RV answer) noexcept {
+    return is_answer(answer) || answer == CKR_GENERAL_ERROR || answer == CKR_FUNCTION_FAILED;
+}
+
 }  // namespace
 
 /// What a token answers to a wrong padding differs from module to module, and some of it (CKR_GENERAL_ERROR) is what
@@ -276,6 +355,7 @@ Result<ContentKey> Pkcs11Token::unwrap_by_own_padding(const std::string& label, 
         Mechanism own;
         set_own_padding(own, transport);
         about_message = decrypt(module, session, object, own, input.octets, opened);
+        if (!may_be_of_padding(about_message)) return about_message;
         return decrypt(module, session, object, own, known_wrapped, known_opened);
     }));
     if (!there) return no_such_key(label);
@@ -285,26 +365,6 @@ Result<ContentKey> Pkcs11Token::unwrap_by_own_padding(const std::string& label, 
     const bool good = about_message == CKR_OK && opened.size() == size && input.is_ciphertext;
     return ContentKey{cipher, SecretBytes::copy_of(good ? opened : system_generator().random_vec(size))};
 }
-
-namespace {
-
-CK_RV find_hmac(const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session, const std::string& label,
-                std::vector<CK_OBJECT_HANDLE>& found) {
-    return find(module, session, Template().value(CKA_CLASS, kSecretClass).bytes(CKA_LABEL, label), found);
-}
-
-CK_RV sign(const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key, std::string_view text,
-           std::span<std::uint8_t, 32> mac) {
-    CK_MECHANISM mechanism{CKM_SHA256_HMAC, nullptr, 0};
-    CK_RV answer = module.C_SignInit(session, &mechanism, key);
-    if (answer != CKR_OK) return answer;
-    CK_ULONG size = 32;
-    answer = module.C_Sign(session, reinterpret_cast<unsigned char*>(const_cast<char*>(text.data())),
-                           static_cast<CK_ULONG>(text.size()), mac.data(), &size);
-    return answer == CKR_OK && size != 32 ? CKR_GENERAL_ERROR : answer;
-}
-
-}  // namespace
 
 Result<std::string> Pkcs11Token::hmac_check_value(const std::string& label) const {
     std::array<std::uint8_t, 32> mac{};
@@ -330,6 +390,7 @@ Status Pkcs11Token::hmac(const std::string& label, const std::string& check_valu
     }
     bool there = true, proved = true;
     const Status done = must(connection_->run([&](const CK_FUNCTION_LIST& module, CK_SESSION_HANDLE session) -> CK_RV {
+        there = proved = true;
         auto object = connection_->remembered(label);
         if (!object) {
             std::vector<CK_OBJECT_HANDLE> found;

@@ -47,8 +47,12 @@ class Pkcs11Token {
     [[nodiscard]] Status generate_hmac(const std::string& label) const;
     /// The public half of a private key that is there. Code::no_key: no such key.
     [[nodiscard]] Result<RsaPublicKey> find_rsa(const std::string& label) const;
-    /// All objects of that label. None: success.
-    [[nodiscard]] Status destroy(const std::string& label) const;
+    /// Whether the token holds this very key: a label is a name that anybody can give again.
+    [[nodiscard]] Result<bool> has_rsa(const std::string& label, const RsaPublicKey& key) const;
+    [[nodiscard]] Result<bool> has_hmac(const std::string& label, const std::string& check_value) const;
+    /// This very key. None: success.
+    [[nodiscard]] Status destroy_rsa(const std::string& label, const RsaPublicKey& key) const;
+    [[nodiscard]] Status destroy_hmac(const std::string& label, const std::string& check_value) const;
 
     /// RSA with the private key of `key`, as KeyUnwrapper says. By the raw operation (CKM_RSA_X_509) where the token
     /// has it, the padding taken off here in constant time; else by the token's own OAEP or PKCS#1, whose timing is the

@@ -1,76 +1,41 @@
-// The global operator new and delete of a program that handles secrets: what is freed is wiped first, whoever freed it.
-// A secret's own type wipes what it holds; this wipes the copies that strings, buffers and libraries in C++ make on the
-// way. Linked as an object into such a program (tpf_wiping_heap); replaceable functions, [new.delete].
+// The heap of a program that handles secrets: what is freed is wiped first, whoever freed it. A secret's own type wipes
+// what it holds; this wipes the copies that strings, buffers and libraries make on the way, those in C (p11-kit's
+// marshalling of a token's requests) as those in C++, whose operator delete ends in free(). Linked as an object into
+// such a program (tpf_wiping_heap), where it stands in the place of the C library's (malloc(3), "Replacing malloc"):
+// the blocks are its own, only the way back goes through here.
 
 #include <malloc.h>
 #include <string.h>
 
+#include <cerrno>
 #include <cstdlib>
-#include <new>
 
-namespace {
+extern "C" {
 
-void* allocate(std::size_t size) {
-    while (true) {
-        if (void* const block = std::malloc(size == 0 ? 1 : size)) return block;
-        const std::new_handler handler = std::get_new_handler();
-        if (handler == nullptr) throw std::bad_alloc();
-        handler();
-    }
-}
+// glibc's, under the name that is not replaced.
+void __libc_free(void* block) noexcept;
 
-void* allocate(std::size_t size, std::align_val_t alignment) {
-    const auto boundary = static_cast<std::size_t>(alignment);
-    const std::size_t whole = (size + boundary - 1) / boundary * boundary;
-    while (true) {
-        if (void* const block = std::aligned_alloc(boundary, whole == 0 ? boundary : whole)) return block;
-        const std::new_handler handler = std::get_new_handler();
-        if (handler == nullptr) throw std::bad_alloc();
-        handler();
-    }
-}
-
-void release(void* block) noexcept {
+void free(void* block) noexcept {
     if (block == nullptr) return;
+    const int kept = errno;  // free leaves it alone
     ::explicit_bzero(block, ::malloc_usable_size(block));
-    std::free(block);
+    __libc_free(block);
+    errno = kept;
 }
 
-}  // namespace
-
-void* operator new(std::size_t size) {
-    return allocate(size);
+/// Never moves a block without wiping where it was.
+void* realloc(void* block, std::size_t size) noexcept {
+    if (block == nullptr) return std::malloc(size);
+    if (size == 0) {
+        free(block);
+        return nullptr;
+    }
+    const std::size_t room = ::malloc_usable_size(block);
+    if (size <= room && size >= room / 2) return block;
+    void* const moved = std::malloc(size);
+    if (moved == nullptr) return nullptr;
+    ::memcpy(moved, block, size < room ? size : room);
+    free(block);
+    return moved;
 }
-void* operator new[](std::size_t size) {
-    return allocate(size);
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-    return allocate(size, alignment);
-}
-void* operator new[](std::size_t size, std::align_val_t alignment) {
-    return allocate(size, alignment);
-}
-void operator delete(void* block) noexcept {
-    release(block);
-}
-void operator delete[](void* block) noexcept {
-    release(block);
-}
-void operator delete(void* block, std::size_t) noexcept {
-    release(block);
-}
-void operator delete[](void* block, std::size_t) noexcept {
-    release(block);
-}
-void operator delete(void* block, std::align_val_t) noexcept {
-    release(block);
-}
-void operator delete[](void* block, std::align_val_t) noexcept {
-    release(block);
-}
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept {
-    release(block);
-}
-void operator delete[](void* block, std::size_t, std::align_val_t) noexcept {
-    release(block);
 }

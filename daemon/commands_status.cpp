@@ -30,7 +30,7 @@ Result<Json> Commands::check(const Call& call) {
     options.sender_authenticated = true;
     SocketFile body(call.stream, call.body);
     const PassRun run = run_pass(keys, options, {body, call.body, nullptr}, core_.lifecycle);
-    TPF_TRY(note_failure(core_.keys, run));
+    TPF_TRY(note_failure(core_.keys, core_.journal, run, AuditEntry(AuditKind::key_event, call.who.name)));
     if (!run.report && run.report.error().disposition() != Disposition::quarantine) return fail(run.report.error());
     Json json = {{"would_pass", run.report.has_value()}, {"bytes", run.input_bytes}, {"sha256", hex(run.input_digest)}};
     if (!run.report) {

@@ -211,7 +211,7 @@ Status MetricsFile::try_write(const Path& file) {
     TPF_TRY(const Json status, read_status(core_, started_));
     const std::string text = metrics_text(status, core_.metrics.snapshot(), MetricsForm::prometheus);
     const Path beside = file.string() + ".tmp";
-    if (const Status gone = core_.fs.remove_file(beside); !gone && gone.error().code() != Code::not_found) return gone;
+    if (Status gone = core_.fs.remove_file(beside); !gone && gone.error().code() != Code::not_found) return gone;
     TPF_TRY(const auto out, core_.fs.create(beside, 0644));
     TPF_TRY(out->write(as_bytes(text)));
     return core_.fs.replace(beside, file);

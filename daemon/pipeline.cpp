@@ -236,7 +236,8 @@ Result<Pipeline::Outcome> Pipeline::pass(const MessageRow& row, const queue::Inb
     const auto begun = core_.clock.steady();
     PassRun run = run_pass(keys, options, {input, entry.size, &output.value().body()}, core_.lifecycle);
     core_.metrics.observe(Measure::pass_seconds, std::chrono::duration<double>(core_.clock.steady() - begun).count());
-    TPF_TRY(note_failure(core_.keys, run));
+    TPF_TRY(
+        note_failure(core_.keys, core_.journal, run, AuditEntry(AuditKind::key_event, kServiceActor).message(row.id)));
     const bool read_all = run.report.has_value() || run.report.error().disposition() == Disposition::quarantine;
     if (read_all && hex(run.input_digest) != entry.kilde.sha256) {
         return failed(row, Error(Code::record_damaged, "innsending.xml does not have the digest of its record"), &run);

@@ -13,7 +13,7 @@ constexpr std::chrono::hours kLasts{24};
 }  // namespace
 
 std::string Readings::begin(Reading reading) {
-    const std::string name = SpoolId::random().str();
+    std::string name = SpoolId::random().str();
     const std::lock_guard lock(mutex_);
     if (all_.size() >= kMost) {
         const auto oldest = std::min_element(

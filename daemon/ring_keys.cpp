@@ -34,9 +34,12 @@ Result<pseudonym::RegisterSetup> RingKeys::register_setup(const RegisterName& re
     return setup;
 }
 
-Status note_failure(crypto::KeyRing& ring, const PassRun& run) {
+Status note_failure(crypto::KeyRing& ring, queue::Journal& journal, const PassRun& run, AuditEntry entry) {
     if (run.report || run.report.error().code() != Code::decryption || !run.key_id) return ok();
-    TPF_TRY(const bool suspended, ring.note_failure(*run.key_id));
+    TPF_TRY(const bool suspended, ring.note_failure(*run.key_id, [&](const crypto::KeyFacts& facts) {
+        entry.with("action", "suspended").with("id", facts.id.str()).with("failures", facts.failures);
+        return journal.record(entry);
+    }));
     if (suspended) {
         log::error("a legacy key is suspended: too many messages did not open",
                    {{"key", run.key_id->str()}, {"hint", "who sent them? then `tpfctl keys resume`"}});

@@ -5,6 +5,7 @@
 #include "crypto/key_ring.h"
 #include "daemon/pass_runner.h"
 #include "pseudonym/pass.h"
+#include "queue/journal.h"
 
 namespace tpf::daemon {
 
@@ -20,8 +21,10 @@ class RingKeys final : public pseudonym::PassKeys {
     const conf::OutputSettings& settings_;
 };
 
-/// A message that did not open is told to the ring, which suspends a legacy key after too many of them.
-[[nodiscard]] Status note_failure(crypto::KeyRing& ring, const PassRun& run);
+/// A message that did not open is told to the ring, which suspends a legacy key after too many of them; before it does,
+/// `suspended` (a key_event that names who or what it was) is in the audit log.
+[[nodiscard]] Status note_failure(crypto::KeyRing& ring, queue::Journal& journal, const PassRun& run,
+                                  AuditEntry suspended);
 [[nodiscard]] pseudonym::PassLimits pass_limits(const conf::MessageLimits& limits);
 
 }  // namespace tpf::daemon

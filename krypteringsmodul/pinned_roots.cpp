@@ -78,6 +78,7 @@ Status check_roots(FileSystem& fs, const Path& roots, const Path& path, std::str
                    const crypto::KeyFile& key_file) {
     TPF_TRY(const auto pinned, read_roots(fs, roots));
     TPF_TRY(const auto signatures, read_signatures(fs, path));
+    bool vouched = false;
     for (const auto& [owner, root] : pinned) {
         const std::string& name = owner;
         if (std::none_of(key_file.keys.begin(), key_file.keys.end(),
@@ -91,7 +92,14 @@ Status check_roots(FileSystem& fs, const Path& roots, const Path& path, std::str
                              "Signaturen fra " + owner +
                                  " på nøkkelfilen er ikke gyldig: noen kan ha byttet filen. Bruk den ikke." + kFetch));
         }
+        vouched = true;
     }
+    // Else anybody's file would do, and its edition keep out every later one.
+    if (!vouched)
+        return fail(
+            feil(Code::no_key, std::string("Nøkkelfilen har ingen nøkkel fra noen i filen med rotnøkler (--rot): "
+                                           "ingen har signert den.") +
+                                   kFetch));
     return check_edition(fs, roots, key_file.edition.value_or(0));
 }
 

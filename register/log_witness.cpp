@@ -23,6 +23,7 @@ constexpr std::size_t kMaxFile = 64 * 1024;
 
 std::vector<audit::Ed25519Key> raw_keys(const std::vector<crypto::VerifyKey>& keys) {
     std::vector<audit::Ed25519Key> raw;
+    raw.reserve(keys.size());
     for (const auto& key : keys) raw.push_back(key.raw());
     return raw;
 }

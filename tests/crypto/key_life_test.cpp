@@ -284,6 +284,12 @@ TEST_SUITE("crypto/key_life") {
     }
 
     TEST_CASE("twenty failures suspend a legacy key, and no other, until it is resumed") {
+        unsigned times_told = 0;
+        const auto told = [&](const KeyFacts& facts) -> Status {
+            CHECK(facts.id.str() == "NETT");
+            ++times_told;
+            return ok();
+        };
         const test::TempFolder folder;
         {
             const auto ring =
@@ -299,18 +305,24 @@ TEST_SUITE("crypto/key_life") {
             request.bits = 3072;
             REQUIRE(ring->generate(request, UtcTime()).has_value());
             for (unsigned i = 0; i + 1 < kMostFailures; ++i) {
-                CHECK_FALSE(ring->note_failure(KeyId::parse("NETT").value()).value());
-                CHECK_FALSE(ring->note_failure(KeyId::parse("NY").value()).value());
-                CHECK_FALSE(ring->note_failure(KeyId::parse("NONE").value()).value());
+                CHECK_FALSE(ring->note_failure(KeyId::parse("NETT").value(), told).value());
+                CHECK_FALSE(ring->note_failure(KeyId::parse("NY").value(), told).value());
+                CHECK_FALSE(ring->note_failure(KeyId::parse("NONE").value(), told).value());
             }
             CHECK(ring->message_key(KeyId::parse("NETT").value()).has_value());
         }
         const auto ring =
             KeyRing::open(posix_file_system(), folder / "r", SecretBytes::copy_of(as_bytes("en frase"))).value();
-        CHECK(ring->note_failure(KeyId::parse("NETT").value()).value());
+        CHECK(times_told == 0);
+        // Not logged, not suspended; and it counts again.
+        const auto cannot = [](const KeyFacts&) -> Status { return fail(Code::io, "full"); };
+        CHECK(ring->note_failure(KeyId::parse("NETT").value(), cannot).error().code() == Code::io);
+        CHECK(ring->message_key(KeyId::parse("NETT").value()).has_value());
+        CHECK(ring->note_failure(KeyId::parse("NETT").value(), told).value());
+        CHECK(times_told == 1);
         CHECK(ring->message_key(KeyId::parse("NETT").value()).error().code() == Code::no_key);
         CHECK(ring->message_key(KeyId::parse("NY").value()).has_value());
-        CHECK_FALSE(ring->note_failure(KeyId::parse("NETT").value()).value());
+        CHECK_FALSE(ring->note_failure(KeyId::parse("NETT").value(), told).value());
         CHECK(ring->resume(KeyId::parse("NY").value()).error().code() == Code::usage);
         CHECK(ring->resume(KeyId::parse("NETT").value()).value().failures == 0);
         CHECK(ring->message_key(KeyId::parse("NETT").value()).has_value());

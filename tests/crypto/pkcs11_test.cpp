@@ -141,7 +141,11 @@ TEST_SUITE("crypto/pkcs11") {
         // A label is a name that anybody can give: only the key of this modulus is used.
         const RsaPublicKey foreign = RsaPrivateKey::generate(3072).public_key();
         const TokenUnwrapper swapped(soft->token, "RSA-1", foreign);
-        REQUIRE(soft->token->destroy("RSA-1").has_value());
+        // Another key of that name is not this one, and stays.
+        REQUIRE(soft->token->destroy_rsa("RSA-1", foreign).has_value());
+        CHECK(soft->token->has_rsa("RSA-1", key).value());
+        REQUIRE(soft->token->destroy_rsa("RSA-1", key).has_value());
+        CHECK_FALSE(soft->token->has_rsa("RSA-1", key).value());
         REQUIRE(soft->token->generate_rsa("RSA-1", 3072).has_value());
         CHECK(swapped.unwrap(kOaep, ContentCipher::aes256_gcm, Bytes(384, 1)).error().code() == Code::no_key);
         CHECK(unwrapper.unwrap(kOaep, ContentCipher::aes256_gcm, Bytes(384, 1)).error().code() == Code::no_key);
@@ -277,6 +281,51 @@ TEST_SUITE("crypto/pkcs11") {
         CHECK(soft->token->hmac_check_value("P-1").error().code() == Code::no_key);
     }
 
+    TEST_CASE(
+        "a key that is destroyed while its token is away is told of until it is gone; its namesake is not touched") {
+        SoftToken* const soft = SoftToken::get();
+        if (soft == nullptr) return;
+        const test::TempFolder folder;
+        const auto at = folder.path() / "ring", another = folder.path() / "another";
+        const KeyActor first{"kari", "x", 1001}, other{"ola", "x", 1002};
+        const auto nothing = [](const KeyFacts&) { return Result<std::string>(std::string()); };
+        const std::vector<std::string> names{"M-gone", "P-gone"};
+        {
+            const auto ring = open_ring(at, soft->token);
+            REQUIRE(ring->generate(request(KeyKind::message, "M-gone", KeyPlace::token), kNow).has_value());
+            REQUIRE(ring->generate(request(KeyKind::pseudonym, "P-gone", KeyPlace::token), kNow).has_value());
+            CHECK(ring->generate(request(KeyKind::message, "tpf-wrapping", KeyPlace::token), kNow).error().code() ==
+                  Code::usage);
+        }
+        const auto faults = [](const KeyRing& ring) {
+            std::size_t count = 0;
+            const auto report = ring.check().value();
+            for (const auto& key : report.keys) count += key.fault.has_value() ? 1U : 0U;
+            return count;
+        };
+        {
+            const auto away = open_ring(at, nullptr);
+            for (const auto& name : names) {
+                const auto id = KeyId::parse(name).value();
+                REQUIRE(away->change(id, KeyState::retired, first, kNow).has_value());
+                REQUIRE(away->request_destroy(id, first, nothing, kNow).has_value());
+                CHECK(away->confirm_destroy(id, other, nothing, kNow).error().code() == Code::no_key);
+                CHECK(away->list()[id.str() == "M-gone" ? 0 : 1].state == KeyState::destroyed);
+            }
+            CHECK(faults(*away) == 2);
+        }
+        CHECK(soft->token->find_rsa("M-gone").has_value());
+        CHECK(faults(*open_ring(at, soft->token)) == 0);
+        CHECK(soft->token->find_rsa("M-gone").error().code() == Code::no_key);
+        CHECK(soft->token->hmac_check_value("P-gone").error().code() == Code::no_key);
+        // The names are free for another ring on the same token.
+        const auto second = open_ring(another, soft->token);
+        REQUIRE(second->generate(request(KeyKind::message, "M-gone", KeyPlace::token), kNow).has_value());
+        REQUIRE(second->generate(request(KeyKind::pseudonym, "P-gone", KeyPlace::token), kNow).has_value());
+        CHECK(faults(*open_ring(at, soft->token)) == 0);
+        CHECK(faults(*second) == 0);
+    }
+
     TEST_CASE("another key of the same name in the token is not taken") {
         SoftToken* const soft = SoftToken::get();
         if (soft == nullptr) return;
@@ -285,7 +334,7 @@ TEST_SUITE("crypto/pkcs11") {
         {
             const auto ring = open_ring(at, soft->token);
             REQUIRE(ring->generate(request(KeyKind::pseudonym, "P-swap", KeyPlace::token), kNow).has_value());
-            REQUIRE(soft->token->destroy("P-swap").has_value());
+            REQUIRE(soft->token->destroy_hmac("P-swap", ring->list().front().check_value).has_value());
             REQUIRE(soft->token->generate_hmac("P-swap").has_value());
             std::array<std::uint8_t, 32> mac{};
             auto swapped = ring->pseudonym_mac(iplos(), 1).value();

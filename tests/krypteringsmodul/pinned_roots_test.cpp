@@ -88,6 +88,17 @@ TEST_CASE_FIXTURE(Sender, "without a signature, or with another one, it is not")
     CHECK(told().starts_with("Feil: Nøkkelfilens signaturfil (.sig) er ikke gyldig."));
 }
 
+TEST_CASE_FIXTURE(Sender, "a file without a key of anybody who is pinned is nobody's, and no edition to remember") {
+    auto keys = key_file();
+    for (auto& key : keys.keys) key.owner = "XYZ";
+    keys.edition = 999;
+    publish(keys.write());
+    CHECK(told().starts_with("Feil: Nøkkelfilen har ingen nøkkel fra noen i filen med rotnøkler (--rot)"));
+    CHECK_FALSE(std::filesystem::exists(folder / "rot.txt.utgave"));
+    edition(3);
+    CHECK(told().empty());
+}
+
 TEST_CASE_FIXTURE(Sender, "roots that cannot be read are not no roots") {
     std::filesystem::remove(folder / "rot.txt");
     CHECK(told() == "Feil: Filen med rotnøkler (--rot) kunne ikke leses.");

@@ -57,7 +57,7 @@ reload() {
   sed -i 's/reserve_bytes = .*/reserve_bytes = "17 MiB"/' /etc/tpf/tpf.toml
   check "a changed one too" systemctl reload tpfd
   check "and is in force" soon 10 bash -c "tpfctl status --json | grep -q '\"reserve_bytes\":17825792'"
-  check "the audit log says which setting" bash -c "tpfctl audit show --limit 1000 | grep 'configuration by tpfd' | grep -q 'changed=disk.reserve_bytes'"
+  check "the audit log says which setting" bash -c "tpfctl audit show --reason rehearsal --limit 1000 | grep 'configuration by tpfd' | grep -q 'changed=disk.reserve_bytes'"
   cp /etc/tpf/tpf.toml $play/good.toml
   echo 'nonsense = 1' >>/etc/tpf/tpf.toml
   check "a bad one makes systemctl fail" bash -c '! systemctl reload tpfd && ! systemctl reload tpf-forward'

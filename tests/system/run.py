@@ -23,7 +23,7 @@ PROGRAMS = ("tpfd", "tpfctl", "tpf-forward", "tpf-krypt", "tpf-register", "tpf-g
 LONGEST_FIRST = ("test_taint", "test_main_job", "test_forwarding", "test_crash", "test_bad_input")
 
 # With --token: those that open the ring's key files with their own hands.
-FILES_ONLY = ("test_memory.Memory.", "test_keys.Guide.test_backup_and_restore")
+FILES_ONLY = ("test_memory.Memory.test_a_destroyed_key", "test_keys.Guide.test_backup_and_restore")
 
 
 class Recorder(unittest.TestResult):

@@ -128,8 +128,10 @@ class Legacy(Case):
         inst.wait_state(waiting[1], "quarantined")
         self.assertNotIn("suspended", inst.ask("status")["keys"])
         events = [e for e in inst.ctl("audit", "show", "--limit", "1000", json_output=True)["entries"] if e["kind"] == "key"]
-        self.assertEqual([(e["fields"]["action"], e["fields"].get("reason")) for e in events[-2:]],
-                         [("resume", "the sender has mended its program"), ("resume", None)])
+        self.assertEqual([(e["fields"]["action"], e["fields"].get("reason")) for e in events[-3:]],
+                         [("suspended", None), ("resume", "the sender has mended its program"), ("resume", None)])
+        self.assertEqual((events[-3]["actor"], events[-3]["fields"]["id"], events[-3]["fields"]["failures"]), ("tpfd", "NETT", "20"))
+        self.assertTrue(events[-3]["message"])
         self.assertEqual(inst.ctl("keys", "resume", "TPF-2026", "--reason", "x", check=False).returncode, 1)
 
     def test_persons_are_never_sealed_so(self):

@@ -89,6 +89,8 @@ class Memory(Case):
                 inst.ask("check", body=data)
                 self.assertEqual(memory.search(inst.core.popen.pid, self.canaries(self.numbers)), {})
         self.forget_content_key(inst, content_key)
+        if inst.token:
+            return  # what the ring has is not in its files, and the token's module keeps what it wants to
         secrets = secrets_of(inst)
         # It has them while it runs: a search that is blind would find nothing below.
         running = memory.search(inst.core.popen.pid, secrets)

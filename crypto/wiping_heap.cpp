@@ -13,7 +13,7 @@
 extern "C" {
 
 // glibc's, under the name that is not replaced.
-void __libc_free(void* block) noexcept;
+void __libc_free(void* block) noexcept;  // NOLINT(bugprone-reserved-identifier): its name
 
 void free(void* block) noexcept {
     if (block == nullptr) return;

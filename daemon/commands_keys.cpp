@@ -86,9 +86,7 @@ KeyState first_state(const Json& args) {
     return flag(args, "prepared") ? KeyState::prepared : KeyState::active;
 }
 
-/// A new key may be made without saying why.
 Result<crypto::KeyActor> maker(const Json& args, const Operator& who) {
-    if (!args.contains("reason")) return crypto::KeyActor{who.name, {}, who.uid};
     TPF_TRY(auto reason, reason_arg(args));
     return crypto::KeyActor{who.name, std::move(reason), who.uid};
 }
@@ -199,9 +197,10 @@ Result<Json> Commands::keys_import(const Call& call) {
 Result<Json> Commands::keys_publish(const Call& call) {
     TPF_TRY(const std::uint64_t edition, number_arg(call.args, "edition", 1));
     if (edition == 0 || edition > 1'000'000) return fail(Code::usage, "the edition is a number from 1 on");
+    TPF_TRY(const std::string reason, reading_reason(call.args));
     TPF_TRY(const std::string file, core_.keys.publish(static_cast<unsigned>(edition), core_.clock.utc()));
     AuditEntry entry(AuditKind::key_event, call.who.name);
-    entry.with("action", "published").with("edition", edition).with("sha256", hex(sha256(file)));
+    entry.with("action", "published").with("reason", reason).with("edition", edition).with("sha256", hex(sha256(file)));
     TPF_TRY(core_.journal.record(entry));
     return Json{{"file", base64(as_bytes(file))}, {"sha256", hex(sha256(file))}};
 }
@@ -298,8 +297,9 @@ Result<Json> Commands::keys_destroy(const Call& call) {
 }
 
 Result<Json> Commands::keys_check(const Call& call) {
+    TPF_TRY(const std::string reason, reading_reason(call.args));
     AuditEntry entry(AuditKind::operator_action, call.who.name);
-    entry.with("command", "keys check");
+    entry.with("command", "keys check").with("reason", reason);
     TPF_TRY(core_.journal.record(entry));
     TPF_TRY(const auto report, core_.keys.check());
     bool good = report.as_loaded;

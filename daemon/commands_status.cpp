@@ -20,8 +20,9 @@ Result<Json> Commands::metrics(const Call& call) {
 /// A dry run: the pass without output, and what the journal would say. Changes no message; that somebody had a message
 /// opened is in the audit log.
 Result<Json> Commands::check(const Call& call) {
+    TPF_TRY(const std::string reason, reading_reason(call.args));
     AuditEntry entry(AuditKind::operator_action, call.who.name);
-    entry.with("command", "check").with("bytes", call.body);
+    entry.with("command", "check").with("reason", reason).with("bytes", call.body);
     TPF_TRY(core_.journal.record(entry));
     const conf::OutputSettings settings = conf::output_settings(*core_.config.now());
     const RingKeys keys(core_.keys, settings);

@@ -73,7 +73,9 @@ void add_keys(CLI::App& app, Ctl& ctl) {
     CLI::App* show_sub = verb(*keys, ctl, "show", "all that is known of one key",
                               [](Ctl& c) { return plain(c, "keys show", print_key); });
     text(show_sub, ctl, "id", "id", "key id")->required();
-    verb(*keys, ctl, "check", "open every key file anew and prove it against its check value", check_keys);
+    CLI::App* check =
+        verb(*keys, ctl, "check", "open every key file anew and prove it against its check value", check_keys);
+    text(check, ctl, "--reason", "reason", "why, for the audit log (default: routine)");
     add_states(*keys, ctl);
     add_backup(*keys, ctl);
     add_root(*keys, ctl);
@@ -89,7 +91,7 @@ void add_keys(CLI::App& app, Ctl& ctl) {
         text(sub, ctl, "--from", "from", "first day, YYYY-MM-DD (default today)");
         text(sub, ctl, "--to", "to", "last day, YYYY-MM-DD");
         flag(sub, ctl, "--prepared", "prepared", "not used until `keys activate`");
-        text(sub, ctl, "--reason", "reason", "why, for the audit log");
+        text(sub, ctl, "--reason", "reason", "why, for the audit log")->required();
         text(sub, ctl, "--profile", "profile", "modern (default), legacy-net:rsa-1_5 or legacy-net:rsa-oaep-mgf1p");
     }
     number(generate, ctl, "--version", "version", "version of a pseudonym key (default 1)");
@@ -97,6 +99,7 @@ void add_keys(CLI::App& app, Ctl& ctl) {
     number(generate, ctl, "--bits", "bits", "size of an RSA key (default 3072)");
     CLI::App* publish_sub = verb(*keys, ctl, "publish", "write the senders' key file", publish);
     publish_sub->add_option("--out", ctl.out, "file to write")->required();
+    text(publish_sub, ctl, "--reason", "reason", "why, for the audit log (default: routine)");
     CLI::App* signing =
         verb(*keys, ctl, "signing", "write the public half of the core's signing key, for the registers", signing_key);
     text(signing, ctl, "--id", "id", "of this key (default: the one in use)");

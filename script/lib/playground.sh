@@ -95,11 +95,11 @@ ctl() { "$bin/tpfctl" --config "$play/tpf.toml" "$@"; }
 # Every key that is needed, made or taken in through the core's socket; the senders' key file in $play/nokler.xml.
 playground_keys() {
   "$bin/tpf-register" keys --register IPLOS --id IPLOS-2026 --out "$play/register-keys" >/dev/null
-  ctl keys generate --kind message --id TPF-2026 >/dev/null
-  ctl keys generate --kind pseudonym --id PSEUDONYM-IPLOS-1 --register IPLOS --version 1 >/dev/null
-  ctl keys generate --kind signing --id SIGN-2026 >/dev/null
-  ctl keys import --kind register --id IPLOS-2026 --register IPLOS "$play/register-keys/IPLOS-2026.public.pem" >/dev/null
-  ctl keys import --kind receipt --id IPLOS-RECEIPT-2026 --register IPLOS "$play/register-keys/IPLOS-2026-receipt.public.pem" >/dev/null
+  ctl keys generate --reason playground --kind message --id TPF-2026 >/dev/null
+  ctl keys generate --reason playground --kind pseudonym --id PSEUDONYM-IPLOS-1 --register IPLOS --version 1 >/dev/null
+  ctl keys generate --reason playground --kind signing --id SIGN-2026 >/dev/null
+  ctl keys import --reason playground --kind register --id IPLOS-2026 --register IPLOS "$play/register-keys/IPLOS-2026.public.pem" >/dev/null
+  ctl keys import --reason playground --kind receipt --id IPLOS-RECEIPT-2026 --register IPLOS "$play/register-keys/IPLOS-2026-receipt.public.pem" >/dev/null
   ctl keys publish --out "$play/nokler.xml" >/dev/null
   ctl keys signing --out "$play/tpf-signing.pem" >/dev/null
 }

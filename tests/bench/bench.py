@@ -67,10 +67,10 @@ client_key = "{root}/none"
             wait_until(self.status_works)
             subprocess.run([f"{self.bin}/tpf-register", "keys", "--register", "IPLOS", "--id", "IPLOS-1", "--out", f"{self.root}/register"],
                            check=True, stdout=subprocess.DEVNULL)
-            self.ctl("keys", "generate", "--kind", "message", "--id", "TPF-1")
-            self.ctl("keys", "generate", "--kind", "pseudonym", "--id", "P-1", "--register", "IPLOS")
-            self.ctl("keys", "generate", "--kind", "signing", "--id", "S-1")
-            self.ctl("keys", "import", "--kind", "register", "--id", "IPLOS-1", "--register", "IPLOS", f"{self.root}/register/IPLOS-1.public.pem")
+            self.ctl("keys", "generate", "--reason", "a test", "--kind", "message", "--id", "TPF-1")
+            self.ctl("keys", "generate", "--reason", "a test", "--kind", "pseudonym", "--id", "P-1", "--register", "IPLOS")
+            self.ctl("keys", "generate", "--reason", "a test", "--kind", "signing", "--id", "S-1")
+            self.ctl("keys", "import", "--reason", "a test", "--kind", "register", "--id", "IPLOS-1", "--register", "IPLOS", f"{self.root}/register/IPLOS-1.public.pem")
             self.ctl("keys", "publish", "--out", f"{self.root}/keys.xml")
         finally:
             core.send_signal(signal.SIGTERM)

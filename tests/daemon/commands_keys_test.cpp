@@ -34,6 +34,7 @@ struct KeysFixture : CoreFixture {
     void make(const char* kind, const char* id, Json more = Json::object()) {
         more["kind"] = kind;
         more["id"] = id;
+        if (!more.contains("reason")) more["reason"] = "a test";
         get(ask("keys generate", std::move(more)));
     }
     Result<Json> on(const char* command, const char* id, const Operator& who = kKari, Json more = Json::object()) {
@@ -122,6 +123,10 @@ TEST_SUITE("daemon/commands_keys") {
         CHECK(code_of(ask("keys retire", {{"id", "SIGN-1"}})) == Code::usage);
         CHECK(code_of(ask("keys retire", {{"id", "SIGN-1"}, {"reason", "because of 13097248022"}})) == Code::usage);
         CHECK(code_of(ask("keys generate", {{"kind", "signing"}, {"id", "S-2"}, {"reason", ""}})) == Code::usage);
+        CHECK(code_of(ask("keys generate", {{"kind", "signing"}, {"id", "S-2"}})) == Code::usage);
+        const std::string pem = TestRing::get().register_signs.verify_key().pem();
+        CHECK(code_of(ask("keys import", {{"kind", "receipt"}, {"id", "R-2"}, {"register", "IPLOS"}, {"pem", pem}})) ==
+              Code::usage);
         CHECK(ring->list().size() == 1);
     }
 

@@ -126,7 +126,7 @@ class Januar:
 
     def change_key(self):
         inst = self.inst
-        inst.ctl("keys", "generate", "--kind", "message", "--id", "TPF-JANUAR")
+        inst.ctl("keys", "generate", "--reason", "a test", "--kind", "message", "--id", "TPF-JANUAR")
         inst.ctl("keys", "publish", "--out", inst.folder / "nokler-2.xml")
         inst.key_file = inst.folder / "nokler-2.xml"
 

@@ -468,16 +468,16 @@ class Installation:
     def make_keys(self):
         """Every key that the tests need, through the core's socket."""
         token, wrapped = (("--place", "token"), ("--place", "wrapped")) if self.token else ((), ())
-        self.ctl("keys", "generate", "--kind", "message", "--id", "TPF-2026", *token)
-        self.ctl("keys", "generate", "--kind", "signing", "--id", "SIGN-2026")
+        self.ctl("keys", "generate", "--reason", "a test", "--kind", "message", "--id", "TPF-2026", *token)
+        self.ctl("keys", "generate", "--reason", "a test", "--kind", "signing", "--id", "SIGN-2026")
         for name, version, place in (("IPLOS", 1, token), ("IPLOS", 2, wrapped), ("KPR", 1, token)):
-            self.ctl("keys", "generate", "--kind", "pseudonym", "--id", f"PSEUDONYM-{name}-{version}", "--register", name,
+            self.ctl("keys", "generate", "--reason", "a test", "--kind", "pseudonym", "--id", f"PSEUDONYM-{name}-{version}", "--register", name,
                      "--version", str(version), *place)
         for name in REGISTERS:
             keys = self.folder / "registers" / name
-            self.ctl("keys", "import", "--kind", "register", "--id", f"{name}-2026", "--register", name,
+            self.ctl("keys", "import", "--reason", "a test", "--kind", "register", "--id", f"{name}-2026", "--register", name,
                      keys / f"{name}-2026.public.pem")
-            self.ctl("keys", "import", "--kind", "receipt", "--id", f"{name}-RECEIPT-2026", "--register", name,
+            self.ctl("keys", "import", "--reason", "a test", "--kind", "receipt", "--id", f"{name}-RECEIPT-2026", "--register", name,
                      keys / f"{name}-2026-receipt.public.pem")
 
 

@@ -162,13 +162,21 @@ class Audit(Case):
         inst = self.shared
         newest = inst.folder / "newest"
         newest.write_text(inst.ask("audit key")["checkpoint"])
+        message = inst.folder / "checked.xml"
+        message.write_bytes(self.good().build())
         inst.ctl("audit", "verify")
+        inst.ctl("journal", "check")
+        inst.ctl("keys", "check", "--reason", "ticket 4712")
+        inst.ctl("check", message, "--reason", "ticket 4713")
         inst.ctl("audit", "consistency", newest, newest, "--reason", "ticket 4711")
         inst.ctl("audit", "export", inst.folder / "tiles-2", "--entries", *WHY)
         found = {e["fields"]["command"]: e["fields"] for e in inst.ctl("audit", "show", "--kind", "operator", json_output=True)["entries"]
                  if "command" in e["fields"]}
         self.assertEqual(found["audit verify"]["reason"], "routine")
+        self.assertEqual(found["journal check"]["reason"], "routine")
         self.assertEqual(found["audit consistency"]["reason"], "ticket 4711")
+        self.assertEqual(found["keys check"]["reason"], "ticket 4712")
+        self.assertEqual(found["check"]["reason"], "ticket 4713")
         self.assertEqual(found["audit export"]["entries"], "true")
 
     def test_an_export_that_was_cut_off_is_completed(self):

@@ -44,7 +44,7 @@ class Legacy(Case):
     def setUpClass(cls):
         super().setUpClass()
         for name in ("rsa-1_5", "rsa-oaep-mgf1p"):
-            cls.shared.ctl("keys", "generate", "--kind", "message", "--id", f"NETT-{name}", "--profile", f"legacy-net:{name}")
+            cls.shared.ctl("keys", "generate", "--reason", "a test", "--kind", "message", "--id", f"NETT-{name}", "--profile", f"legacy-net:{name}")
         keys = published(cls.shared)
         cls.rsa15, cls.oaep = keys["TPF", "NETT-rsa-1_5"], keys["TPF", "NETT-rsa-oaep-mgf1p"]
 
@@ -105,7 +105,7 @@ class Legacy(Case):
     def test_twenty_failures_suspend_the_key_until_an_operator_resumes_it(self):
         inst = self.installation(sources={"epj": f'kind = "folder"\nuser = "{os.getuid()}"'})
         inst.start()
-        inst.ctl("keys", "generate", "--kind", "message", "--id", "NETT", "--profile", "legacy-net:rsa-1_5")
+        inst.ctl("keys", "generate", "--reason", "a test", "--kind", "message", "--id", "NETT", "--profile", "legacy-net:rsa-1_5")
         key = published(inst)["TPF", "NETT"]
         good = lambda: self.good().but(tpf_key=key, seal=RSA_1_5)
         for i in range(20):
@@ -198,7 +198,7 @@ class Expired(Case):
         moved = {"LD_PRELOAD": str(env.BIN / "tpf-clock-shift.so"), "TPF_CLOCK_SHIFT": str(shift)}
         inst.wrap["core"] = ["env", *(f"{k}={v}" for k, v in moved.items())]
         inst.start()
-        inst.ctl("keys", "generate", "--kind", "message", "--id", "TPF-2027")
+        inst.ctl("keys", "generate", "--reason", "a test", "--kind", "message", "--id", "TPF-2027")
         late = [self.good().build() for _ in range(2)]
         # Past the key's last day: no sender encrypts with it any more …
         shift.write_text(f"{3 * 366 * 86400}\n")

@@ -44,8 +44,8 @@ class Commands(Case):
             ("queue", "list"), ("queue", "list", "--state", "quarantined", "--limit", "1", "--newest-first"),
             ("queue", "show", self.delivered["id"]), ("queue", "retry", self.quarantined["id"], "--reason", "json"),
             ("queue", "discard", discard, "--reason", "json"), ("receipt", self.delivered["id"]), ("keys", "list"),
-            ("keys", "generate", "--kind", "pseudonym", "--id", "P-9", "--register", "IPLOS", "--version", "9"),
-            ("keys", "import", "--kind", "register", "--id", "IPLOS-2027", "--register", "IPLOS", public),
+            ("keys", "generate", "--reason", "a test", "--kind", "pseudonym", "--id", "P-9", "--register", "IPLOS", "--version", "9"),
+            ("keys", "import", "--reason", "a test", "--kind", "register", "--id", "IPLOS-2027", "--register", "IPLOS", public),
             ("keys", "publish", "--out", inst.folder / "tmp/nokler.xml"), ("keys", "signing", "--out", inst.folder / "tmp/sign.pem"),
             ("audit", "show", "--reason", "json"), ("audit", "verify"), ("audit", "key"), ("journal", "check"))
         for command in commands:
@@ -65,8 +65,8 @@ class Commands(Case):
                               (("check", self.shared.folder / "none"), "BRUK"), (("queue", "turn"), "BRUK"), (("submit", self.file), "BRUK"),
                               (("submit", self.shared.folder / "none", "--sender", env.SENDER, "--reason", "x"), "BRUK"),
                               (("submit", self.file, "--sender", "0301", "--reason", "x"), "BRUK"),
-                              (("keys", "generate", "--kind", "message", "--id", "TPF-2026"), "BRUK"),
-                              (("keys", "generate", "--kind", "none", "--id", "X"), None)):
+                              (("keys", "generate", "--reason", "a test", "--kind", "message", "--id", "TPF-2026"), "BRUK"),
+                              (("keys", "generate", "--reason", "a test", "--kind", "none", "--id", "X"), None)):
             with self.subTest(" ".join(map(str, command[:2]))):
                 done = self.shared.ctl("--json", *command, check=False)
                 self.assertNotEqual(done.returncode, 0)
@@ -214,7 +214,7 @@ class Quota(Case):
         # Another sender is not concerned.
         other = self.good(1, header={"kommune": "4601"})
         inst.submit(other.build(), sender="4601-00-974761076")
-        inst.ctl("keys", "generate", "--kind", "pseudonym", "--id", "PSEUDONYM-77", "--register", "IPLOS", "--version", "77")
+        inst.ctl("keys", "generate", "--reason", "a test", "--kind", "pseudonym", "--id", "PSEUDONYM-77", "--register", "IPLOS", "--version", "77")
         inst.wait_state(message, "committed")
         inst.wait_state(inst.submit(self.good(1).build()), "committed")
 

@@ -154,7 +154,7 @@ class Systemd(Case):
         inst.core.kill()  # as systemd would
         inst.wrap.clear()
         inst.start_core()
-        inst.ctl("keys", "generate", "--kind", "pseudonym", "--id", "P-77", "--register", "IPLOS", "--version", "77")
+        inst.ctl("keys", "generate", "--reason", "a test", "--kind", "pseudonym", "--id", "P-77", "--register", "IPLOS", "--version", "77")
         inst.wait_state(message, "committed")
 
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("strace"), "needs root and strace: holds a call up")
@@ -180,7 +180,7 @@ class Systemd(Case):
         self.hang(inst, "core", "read", inst.spool / "work" / large / "innsending.xml", seconds=INTERVAL / 5)
         notify = self.notified(inst, "core")
         inst.start_core()
-        inst.ctl("keys", "generate", "--kind", "pseudonym", "--id", "P-77", "--register", "IPLOS", "--version", "77")
+        inst.ctl("keys", "generate", "--reason", "a test", "--kind", "pseudonym", "--id", "P-77", "--register", "IPLOS", "--version", "77")
         row = inst.wait_state(large, "committed")
         self.assertGreater((inst.folder / "trace").read_text().count("DELAYED"), 8)
         self.assertLess(notify.longest_gap(), INTERVAL)

@@ -92,7 +92,7 @@ class Token(Case):
     def test_no_token_where_the_ring_needs_one(self):
         inst = self.inst
         inst.start_core()
-        inst.ctl("keys", "generate", "--kind", "message", "--id", "TPF-2026", "--place", "token")
+        inst.ctl("keys", "generate", "--reason", "a test", "--kind", "message", "--id", "TPF-2026", "--place", "token")
         self.assertEqual(inst.core.stop(), 0)
         inst.token = False
         inst.write_config()

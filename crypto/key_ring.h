@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/result.h"
+#include "base/second_operator.h"
 #include "base/types.h"
 #include "crypto/algorithms.h"
 #include "crypto/pseudonym_mac.h"
@@ -42,12 +43,7 @@ enum class KeyState { prepared, active, accepting, retired, destroyed };
 [[nodiscard]] Result<KeyPlace> parse_key_place(std::string_view text);
 [[nodiscard]] Result<KeyKind> parse_key_kind(std::string_view text);
 
-/// Who asked for a change, as the kernel says, and why.
-struct KeyActor {
-    std::string name;
-    std::string reason;
-    uid_t uid = 0;
-};
+using KeyActor = Actor;
 /// A state that a key came to.
 struct KeyChange {
     KeyState state;
@@ -56,11 +52,8 @@ struct KeyChange {
     std::string reason;
 };
 /// A first operator wants the key destroyed; a second one has to confirm it before this much time went by.
-struct DestroyRequest {
-    UtcTime at;
-    KeyActor by;
-};
-inline constexpr std::chrono::hours kConfirmWithin{24};
+using DestroyRequest = OperatorRequest;
+inline constexpr std::chrono::hours kConfirmWithin = kApproveWithin;
 /// When a ring came out of a backup, which one (check value of the backup's own key), and who did it.
 struct RingRestored {
     UtcTime at;

@@ -33,27 +33,10 @@ Status check_destroy(const KeyFacts& facts, const KeyRing::NeededFor& needed_for
     return ok();
 }
 
-/// "uid N" is how a uid without a user looks (daemon/users.h); no user's name holds a space.
-bool has_name(const KeyActor& actor) {
-    return actor.uid != 0 && !actor.name.empty() && actor.name.find(' ') == std::string::npos;
-}
-
-Status check_second(const KeyFacts& facts, const KeyActor& actor, UtcTime now) {
-    const auto& request = facts.destroy_request;
-    if (!request) {
-        return fail(Code::usage, "nobody asked for " + facts.id.str() + " to be destroyed",
-                    "the first operator gives the command without --confirm");
-    }
-    if (!has_name(actor))
-        return fail(Code::denied, "the second operator is a person with a name, not root", "log in as yourself");
-    if (request->by.name == actor.name || request->by.uid == actor.uid)
-        return fail(Code::denied, "it was " + actor.name + " who asked: another operator has to confirm");
-    if (now > request->at + kConfirmWithin || now < request->at) {
-        return fail(
-            Code::usage, "the request of " + format_utc(request->at) + " has run out",
-            "ask again, and let the other one confirm within " + std::to_string(kConfirmWithin.count()) + " hours");
-    }
-    return ok();
+Status check_confirmation(const KeyFacts& facts, const KeyActor& actor, UtcTime now) {
+    if (facts.destroy_request) return check_second(*facts.destroy_request, actor, now);
+    return fail(Code::usage, "nobody asked for " + facts.id.str() + " to be destroyed",
+                "the first operator gives the command without --confirm");
 }
 
 void enter(Key& key, KeyState to, const KeyActor& actor, UtcTime now) {
@@ -119,7 +102,7 @@ Result<KeyFacts> KeyRing::confirm_destroy(const KeyId& id, const KeyActor& actor
                                           UtcTime now) {
     const std::lock_guard lock(state_->changing);
     TPF_TRY(KeyFacts facts, state_->edit(id, [&](Key& key) -> Status {
-        TPF_TRY(check_second(key.facts, actor, now));
+        TPF_TRY(check_confirmation(key.facts, actor, now));
         TPF_TRY(check_destroy(key.facts, needed_for));
         enter(key, KeyState::destroyed, actor, now);
         key.unwrapper.reset();

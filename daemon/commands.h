@@ -60,6 +60,8 @@ class Commands {
     Result<Json> queue_show(const Call& call);
     Result<Json> queue_retry(const Call& call);
     Result<Json> queue_discard(const Call& call);
+    Result<Json> ask_to_discard(const queue::MessageRow& row, const Actor& actor);
+    Result<Json> confirm_discard(const queue::MessageRow& row, const Actor& actor);
     Result<Json> receipt(const Call& call);
     /// What Journal::resolve() finds. Code::usage for what was handed over but not claimed yet.
     Result<queue::MessageRow> resolve(const std::string& id);
@@ -98,6 +100,8 @@ class Commands {
 [[nodiscard]] Result<std::string> reason_arg(const Json& args);
 /// Of what changes nothing and is done day by day: "routine" when none is given.
 [[nodiscard]] Result<std::string> reading_reason(const Json& args);
+/// What waits for a second operator, for people: "at", "by", "reason", "until".
+[[nodiscard]] Json request_json(const OperatorRequest& request);
 /// For `status`.
 [[nodiscard]] Json copy_json(const queue::CopyState& state);
 [[nodiscard]] Json row_json(const queue::MessageRow& row);

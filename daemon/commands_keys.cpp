@@ -17,13 +17,6 @@ std::string algorithm(const KeyFacts& key) {
     return key.kind == KeyKind::pseudonym ? "HMAC-SHA-256" : "Ed25519";
 }
 
-Json destroy_json(const crypto::DestroyRequest& request) {
-    return {{"at", format_utc(request.at)},
-            {"by", request.by.name},
-            {"reason", request.by.reason},
-            {"until", format_utc(request.at + crypto::kConfirmWithin)}};
-}
-
 Json facts_json(const KeyFacts& key) {
     Json json = {{"id", key.id.str()}, {"kind", crypto::to_string(key.kind)}, {"state", crypto::to_string(key.state)}};
     json["since"] = format_utc(crypto::in_state_since(key));
@@ -41,7 +34,7 @@ Json facts_json(const KeyFacts& key) {
     json["created"] = format_utc(key.created);
     if (key.failures != 0) json["failures"] = key.failures;
     if (crypto::is_suspended(key)) json["suspended"] = true;
-    if (key.destroy_request) json["destroy_request"] = destroy_json(*key.destroy_request);
+    if (key.destroy_request) json["destroy_request"] = request_json(*key.destroy_request);
     return json;
 }
 

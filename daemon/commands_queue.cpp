@@ -22,6 +22,16 @@ void put_text(Json& json, const char* name, const std::string& text) {
     if (!text.empty()) json[name] = text;
 }
 
+/// What two operators do, in daemon/proposals.h.
+constexpr std::string_view kDiscard = "queue discard";
+
+AuditEntry discard_entry(const MessageRow& row, const Actor& actor, bool confirms) {
+    AuditEntry entry(AuditKind::operator_action, actor.name);
+    entry.message(row.id).with("command", confirms ? "queue discard, confirmed" : "queue discard, requested");
+    entry.with("reason", actor.reason).with("was", queue::to_string(row.state));
+    return entry;
+}
+
 }  // namespace
 
 Result<std::string> reason_arg(const Json& args) {
@@ -185,6 +195,8 @@ Result<Json> Commands::queue_show(const Call& call) {
         for (const MessageRow& repeat : repeats) json["repeated_as"].push_back(repeat.id.str());
     }
     if (row.code) json["hint"] = info(*row.code).remedy;
+    const auto proposal = core_.proposals.find(kDiscard, row.id.view(), core_.clock.utc());
+    if (proposal) json["discard_request"] = request_json(proposal->asked);
     return json;
 }
 
@@ -195,6 +207,7 @@ Result<Json> Commands::queue_retry(const Call& call) {
     const auto held = core_.locks.hold(row.id);
     AuditEntry entry(AuditKind::retried, call.who.name);
     entry.message(row.id).with("reason", reason).with("was", queue::to_string(row.state));
+    TPF_TRY(core_.proposals.drop(kDiscard, row.id.view()));
     TPF_TRY(core_.journal.retry(row.id, conf::pinned_json(*core_.config.now()), entry));
     TPF_TRY(core_.spool.retry(row.id));
     coordinator_.enqueue(row.id);
@@ -202,18 +215,58 @@ Result<Json> Commands::queue_retry(const Call& call) {
     return Json{{"id", row.id.str()}, {"state", "claimed"}};
 }
 
+Json request_json(const OperatorRequest& request) {
+    return {{"at", format_utc(request.at)},
+            {"by", request.by.name},
+            {"reason", request.by.reason},
+            {"until", format_utc(request.at + kApproveWithin)}};
+}
+
 Result<Json> Commands::queue_discard(const Call& call) {
     TPF_TRY(const std::string id, text_arg(call.args, "id", true));
-    TPF_TRY(const std::string reason, reason_arg(call.args));
-    TPF_TRY(const MessageRow row, resolve(id));
-    const auto held = core_.locks.hold(row.id);
-    AuditEntry entry(AuditKind::discarded, call.who.name);
-    entry.message(row.id).with("reason", reason).with("was", queue::to_string(row.state));
+    TPF_TRY(std::string reason, reason_arg(call.args));
+    TPF_TRY(const MessageRow named, resolve(id));
+    const auto held = core_.locks.hold(named.id);
+    TPF_TRY(const MessageRow row, resolve(named.id.str()));
+    const Actor actor{call.who.name, std::move(reason), call.who.uid};
+    const bool confirms = call.args.value("confirm", false);
+    auto done = confirms ? confirm_discard(row, actor) : ask_to_discard(row, actor);
+    if (done || done.error().code() == Code::not_found) return done;
+    if (done.error().code() == Code::usage || done.error().code() == Code::denied) {
+        AuditEntry refused = discard_entry(row, actor, confirms);
+        TPF_TRY(core_.journal.record(refused.with("refused", done.error().name())));
+    }
+    return done;
+}
+
+Result<Json> Commands::ask_to_discard(const MessageRow& row, const Actor& actor) {
+    if (!queue::may_become(row.state, queue::State::discarded)) {
+        return fail(Code::usage,
+                    "message " + row.id.str() + " is " + std::string(queue::to_string(row.state)) +
+                        " and cannot become discarded",
+                    "only what is quarantined or held can be given up");
+    }
+    TPF_TRY(core_.journal.record(discard_entry(row, actor, false)));
+    const UtcTime now = core_.clock.utc();
+    TPF_TRY(core_.proposals.propose(kDiscard, row.id.view(), actor, now));
+    log::info("an operator asked for a message to be discarded",
+              {{"stage", "discard"}, {"message", row.id}, {"operator", actor.name}});
+    return Json{
+        {"id", row.id.str()}, {"state", queue::to_string(row.state)}, {"discard_request", request_json({now, actor})}};
+}
+
+Result<Json> Commands::confirm_discard(const MessageRow& row, const Actor& actor) {
+    const UtcTime now = core_.clock.utc();
+    TPF_TRY(const Proposal proposal, core_.proposals.approve(kDiscard, row.id.view(), actor, now));
+    TPF_TRY(core_.proposals.take(kDiscard, row.id.view(), now));
+    AuditEntry entry(AuditKind::discarded, actor.name);
+    entry.message(row.id).with("reason", actor.reason).with("was", queue::to_string(row.state));
+    entry.with("asked_by", proposal.asked.by.name).with("asked", format_utc(proposal.asked.at));
     if (row.input_sha256) entry.with("input_sha256", *row.input_sha256);
     TPF_TRY(core_.journal.discard(row.id, entry));
     TPF_TRY(core_.spool.remove_payloads(row.id));
     coordinator_.look_for_answers();
-    log::info("discarded by an operator", {{"stage", "discard"}, {"message", row.id}, {"operator", call.who.name}});
+    log::info("discarded by two operators", {{"stage", "discard"}, {"message", row.id}, {"operator", actor.name}});
     return Json{{"id", row.id.str()}, {"state", "discarded"}};
 }
 

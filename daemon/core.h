@@ -10,6 +10,7 @@
 #include "daemon/live_config.h"
 #include "daemon/message_locks.h"
 #include "daemon/metrics.h"
+#include "daemon/proposals.h"
 #include "daemon/witnesses.h"
 #include "queue/journal.h"
 #include "queue/spool.h"
@@ -27,6 +28,7 @@ struct Core {
     MessageLocks& locks;
     Metrics& metrics;
     Witnesses& witnesses;
+    Proposals& proposals;
     const crypto::Pkcs11Token* token = nullptr;  ///< none where none is configured
 };
 

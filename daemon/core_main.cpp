@@ -184,7 +184,8 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     TPF_TRY(witnesses.begin(register_names(config)));
     LiveConfig live(config);
     Metrics metrics;
-    Core core{fs, clock, live, *spool, *journal, *keys, lifecycle, locks, metrics, witnesses, token.get()};
+    Proposals proposals(fs, config.fixed.paths.journal.parent_path() / kProposalsFile);
+    Core core{fs, clock, live, *spool, *journal, *keys, lifecycle, locks, metrics, witnesses, proposals, token.get()};
     bool nothing_left = false;
     {
         Coordinator coordinator(core, wake.get(), signal_fd);

@@ -108,11 +108,13 @@ void add_queue(CLI::App& app, Ctl& ctl) {
                           [](Ctl& c) { return plain(c, "queue show", print_message); });
     CLI::App* retry = verb(*queue, ctl, "retry", "let a quarantined or held message try again",
                            [](Ctl& c) { return plain(c, "queue retry", print_plain); });
-    CLI::App* discard = verb(*queue, ctl, "discard", "give up a quarantined or held message; its bytes are removed",
-                             [](Ctl& c) { return plain(c, "queue discard", print_plain); });
+    CLI::App* discard =
+        verb(*queue, ctl, "discard", "remove a quarantined or held message: one operator asks, another one confirms",
+             [](Ctl& c) { return plain(c, "queue discard", print_plain); });
     for (CLI::App* sub : {show, retry, discard})
         text(sub, ctl, "id", "id", "spool id, its beginning, or MeldingsId")->required();
     for (CLI::App* sub : {retry, discard}) text(sub, ctl, "--reason", "reason", "why, for the audit log")->required();
+    flag(discard, ctl, "--confirm", "confirm", "as the second operator, within 24 hours");
 }
 
 void add_local(CLI::App& app, Ctl& ctl) {

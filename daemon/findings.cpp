@@ -23,6 +23,7 @@ class Findings {
         of_witnesses();
         of_keys();
         of_queue();
+        of_proposals();
         of_disk();
         std::stable_sort(found_.begin(), found_.end(), [](const Json& a, const Json& b) { return rank(a) < rank(b); });
         return found_;
@@ -161,6 +162,15 @@ class Findings {
         if (left != 0)
             say("warning", std::to_string(left) + " entries of the spool can be neither moved nor removed",
                 "check their owner, mode and content: they are listed below");
+    }
+
+    void of_proposals() {
+        for (const Json& one : status_.value("proposals", Json::array())) {
+            if (one.value("approved", false)) continue;
+            const std::string command = one.value("what", "?") + " " + one.value("subject", "?");
+            say("note", one.value("by", "?") + " asked for " + command,
+                "another operator: tpfctl " + command + " --confirm, until " + one.value("until", "?"));
+        }
     }
 
     void of_disk() {

@@ -203,6 +203,18 @@ Json totals_json(const Metrics::Snapshot& counted) {
     return json;
 }
 
+Json proposals_json(const Core& core) {
+    Json list = Json::array();
+    for (const Proposal& one : core.proposals.list(core.clock.utc())) {
+        list.push_back({{"what", one.what},
+                        {"subject", one.subject},
+                        {"by", one.asked.by.name},
+                        {"until", format_utc(one.asked.at + kApproveWithin)},
+                        {"approved", one.approved.has_value()}});
+    }
+    return list;
+}
+
 Status add_queue(Core& core, Json& json) {
     TPF_TRY(const auto counts, core.journal.counts());
     json["messages"] = Json::object();
@@ -247,6 +259,7 @@ Result<Json> read_status(Core& core, UtcTime started) {
                     {"intake", room.bytes > reserve ? "open" : "stopped"}};
     json["keys"] = keys_json(core, *config);
     TPF_TRY(json["audit"], audit_json(core));
+    json["proposals"] = proposals_json(core);
     json["witnesses"] = witnesses_json(core);
     const auto statistics = core.journal.statistics();
     json["journal"] = {{"commits", statistics.commits},

@@ -20,7 +20,7 @@ struct KeysFixture : CoreFixture {
     HookedFs ring_fs{posix_file_system()};
     std::unique_ptr<crypto::KeyRing> ring =
         must(crypto::KeyRing::open(ring_fs, folder.path() / "keyring", passphrase()));
-    Core own{hooked, clock, config, *spool, *journal, *ring, lifecycle, locks, metrics, witnesses};
+    Core own{hooked, clock, config, *spool, *journal, *ring, lifecycle, locks, metrics, witnesses, proposals};
     Coordinator coordinator{own, wake.get(), -1};
     Commands commands{own, coordinator};
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <thread>
 
+#include "audit/event_log.h"
 #include "tests/daemon/core_fixture.h"
 
 namespace tpf::daemon::test {
@@ -19,17 +20,32 @@ struct CommandsFixture : CoreFixture {
     Commands commands{core, coordinator};
     Pipeline pipeline{core};
 
-    Result<Json> ask(const char* command, Json args, std::string_view body = {}) {
+    Result<Json> ask(const char* command, Json args, std::string_view body = {}, const Operator& who = {1001, "kari"}) {
         int ends[2];
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
         const UniqueFd near(ends[0]), far(ends[1]);
         REQUIRE(::send(far.get(), body.data(), body.size(), 0) == static_cast<ssize_t>(body.size()));
         ControlStream stream(near.get());
-        return commands.run({{"command", command}, {"args", std::move(args)}, {"body", body.size()}}, {0, "kari"},
-                            stream);
+        return commands.run({{"command", command}, {"args", std::move(args)}, {"body", body.size()}}, who, stream);
     }
     Result<Json> change(const char* command, const SpoolId& id) {
         return ask(command, {{"id", id.str()}, {"reason", "a test"}});
+    }
+    Result<Json> confirm(const SpoolId& id, const Operator& who = {1002, "ola"}) {
+        return ask("queue discard", {{"id", id.str()}, {"reason", "seen"}, {"confirm", true}}, {}, who);
+    }
+    /// The newest entry of a kind.
+    std::string audited(AuditKind kind) {
+        audit::EventFilter filter;
+        filter.kind = kind;
+        filter.newest_first = true;
+        std::string last;
+        get(journal->ask([&](sqlite::Database& db) -> Status {
+            TPF_TRY(const auto events, audit::EventLog::list(db, filter));
+            if (!events.empty()) last = events.front().actor + " " + events.front().fields;
+            return ok();
+        }));
+        return last;
     }
     Json show(const std::string& id) { return get(ask("queue show", {{"id", id}})); }
 
@@ -85,7 +101,8 @@ TEST_SUITE("daemon/commands") {
         CHECK_FALSE(overtaken(
             Call::rename, at().outbox / id.view(), [&] { get(pipeline.process(id)); },
             [&] { answer = change("queue discard", id); }));
-        get(answer);
+        CHECK(get(answer)["state"] == "quarantined");
+        CHECK(get(confirm(id))["state"] == "discarded");
         CHECK(row(id).state == State::discarded);
         CHECK_FALSE(anywhere(id));
         CHECK(events(*journal, AuditKind::discarded) == 1);
@@ -124,11 +141,68 @@ TEST_SUITE("daemon/commands") {
 
     TEST_CASE_FIXTURE(CommandsFixture, "a worker waits for the discard that holds the message") {
         const SpoolId id = kept();
+        get(change("queue discard", id));
         CHECK_FALSE(overtaken(
-            Call::remove_tree, at().work / id.view(), [&] { get(change("queue discard", id)); },
+            Call::remove_tree, at().work / id.view(), [&] { get(confirm(id)); },
             [&] { CHECK(get(pipeline.process(id)) == Pipeline::Outcome::done); }));
         CHECK(row(id).state == State::discarded);
         CHECK_FALSE(anywhere(id));
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "a discard takes two, and each step stands in the audit log") {
+        const SpoolId id = kept();
+        CHECK(code_of(confirm(id)) == Code::usage);
+        CHECK(audited(AuditKind::operator_action) ==
+              R"(ola {"command":"queue discard, confirmed","reason":"seen","refused":"BRUK","was":"quarantined"})");
+        const Json asked = get(change("queue discard", id));
+        CHECK(asked["state"] == "quarantined");
+        CHECK(asked["discard_request"]["by"] == "kari");
+        CHECK(audited(AuditKind::operator_action) ==
+              R"(kari {"command":"queue discard, requested","reason":"a test","was":"quarantined"})");
+        CHECK(show(id.str())["discard_request"]["reason"] == "a test");
+        const Json status = get(ask("status", Json::object()));
+        CHECK(status["proposals"][0]["subject"] == id.str());
+        CHECK(status["findings"].dump().find("kari asked for queue discard " + id.str()) != std::string::npos);
+        CHECK(anywhere(id));
+        for (const Operator& who : {Operator{1001, "kari"}, Operator{0, "root"}, Operator{1003, "uid 1003"}}) {
+            CHECK(code_of(confirm(id, who)) == Code::denied);
+            CHECK(audited(AuditKind::operator_action).find(R"("refused":"IKKE_ADGANG")") != std::string::npos);
+        }
+        CHECK(row(id).state == State::quarantined);
+        get(confirm(id));
+        CHECK(row(id).state == State::discarded);
+        CHECK_FALSE(anywhere(id));
+        const std::string entry = audited(AuditKind::discarded);
+        CHECK(entry.starts_with("ola {"));
+        CHECK(entry.find(R"("asked_by":"kari")") != std::string::npos);
+        CHECK(entry.find(R"("reason":"seen")") != std::string::npos);
+        CHECK(code_of(confirm(id)) == Code::usage);
+        CHECK(get(ask("status", Json::object()))["proposals"].empty());
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "a retry drops what was asked for before it") {
+        const SpoolId id = kept();
+        get(change("queue discard", id));
+        get(change("queue retry", id));
+        until_state(id, State::committed);
+        good(journal->quarantine(id, {.code = Code::register_refused, .reason = "refused"},
+                                 entry(AuditKind::quarantined)));
+        CHECK(code_of(confirm(id)) == Code::usage);
+        CHECK(row(id).state == State::quarantined);
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "a discard that cannot be logged is neither asked for nor done") {
+        const SpoolId id = kept();
+        sink.fail_with = Code::disk_full;
+        CHECK_FALSE(change("queue discard", id).has_value());
+        sink.fail_with.reset();
+        CHECK(code_of(confirm(id)) == Code::usage);
+        get(change("queue discard", id));
+        sink.fail_with = Code::disk_full;
+        CHECK_FALSE(confirm(id).has_value());
+        sink.fail_with.reset();
+        CHECK(row(id).state == State::quarantined);
+        CHECK(anywhere(id));
     }
 
     TEST_CASE_FIXTURE(CommandsFixture, "a worker waits for the retry that holds the message; it is published once") {

@@ -98,7 +98,9 @@ struct CoreFixture {
     Metrics metrics;
     RingSigner signer{*TestRing::get().ring};
     Witnesses witnesses{*spool, *journal, *TestRing::get().ring};
-    Core core{hooked, clock, config, *spool, *journal, *TestRing::get().ring, lifecycle, locks, metrics, witnesses};
+    Proposals proposals{hooked, folder.path() / "journal" / kProposalsFile};
+    Core core{hooked,    clock, config,  *spool,    *journal, *TestRing::get().ring,
+              lifecycle, locks, metrics, witnesses, proposals};
 
     [[nodiscard]] const queue::Folders& at() const { return spool->folders(); }
     /// Sealed with the ring's own keys; its MeldingsId drawn anew unless told.

@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 
 BIN = Path(os.environ.get("TPF_BIN", "build/release/bin")).resolve()
+# Asking as other users takes root.
+AS_OTHERS = os.geteuid() == 0 and shutil.which("setpriv") is not None
 SENDER = "0301-00-974761076"
 DEADLINE = 120.0  # seconds; bounds every wait, nothing waits that long when all is well
 RUN_LIMIT = 600.0  # and every program that ends by itself: on a busy machine two thousand RSA operations take their time
@@ -354,6 +356,21 @@ class Installation:
             return done
         answer = json.loads(done.stdout)
         return answer.get("result", answer)
+
+    def ctl_as(self, user, *arguments):
+        """tpfctl as somebody else of the operators' group "operator", as root only: the whole answer."""
+        command = ["setpriv", f"--reuid={pwd.getpwnam(user).pw_uid}", "--regid=operator", "--clear-groups", BIN / "tpfctl",
+                   "--json", "--socket", self.folder / "core.sock", *arguments]
+        done = subprocess.run([str(a) for a in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+        self._note(done.stdout, done.stderr)
+        return json.loads(done.stdout)
+
+    def discard(self, message, reason):
+        """By two operators; needs operators_group="operator"."""
+        for user, confirm in (("daemon", ()), ("bin", ("--confirm",))):
+            answer = self.ctl_as(user, "queue", "discard", message, "--reason", reason, *confirm)
+            if "error" in answer:
+                raise CoreError(answer["error"])
 
     def ask(self, command, body=None, **args):
         """The core's answer over its socket; CoreError."""

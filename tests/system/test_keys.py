@@ -10,6 +10,7 @@ import os
 import pwd
 import re
 import shutil
+import shutil
 import subprocess
 import time
 import unittest
@@ -230,15 +231,7 @@ class Expired(Case):
 class Life(Case):
     """A key from `keys generate --prepared` to `keys destroy`, each step by its own command and name."""
 
-    def as_user(self, inst, user, *arguments):
-        """tpfctl as somebody else of the operators' group."""
-        entry = pwd.getpwnam(user)
-        command = ["setpriv", f"--reuid={entry.pw_uid}", "--regid=operator", "--clear-groups", env.BIN / "tpfctl",
-                   "--json", "--socket", inst.folder / "core.sock", *arguments]
-        done = subprocess.run([str(a) for a in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=env.DEADLINE)
-        return json.loads(done.stdout)
-
-    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root: asks as other users")
+    @unittest.skipUnless(env.AS_OTHERS, "needs root: asks as other users")
     def test_from_prepared_to_destroyed(self):
         inst = self.installation(operators_group="operator")
         inst.start_core()
@@ -256,15 +249,15 @@ class Life(Case):
         self.assertIn("keys retire", refused["hint"])
         inst.ctl("keys", "retire", "SIGN-2026", *why)
         # One asks, another one confirms; whoever asked, root and strangers do not.
-        asked = self.as_user(inst, "daemon", "keys", "destroy", "SIGN-2026", *why)
+        asked = inst.ctl_as("daemon", "keys", "destroy", "SIGN-2026", *why)
         self.assertNotIn("error", asked)
         self.assertEqual(asked["result"]["destroy_request"]["by"], "daemon")
         self.assertIn("daemon wants it destroyed", inst.ctl("keys", "list").stdout.decode())
         confirm = ("keys", "destroy", "SIGN-2026", "--confirm", *why)
-        self.assertEqual(self.as_user(inst, "daemon", *confirm)["error"]["code"], "IKKE_ADGANG")
+        self.assertEqual(inst.ctl_as("daemon", *confirm)["error"]["code"], "IKKE_ADGANG")
         self.assertEqual(inst.ctl(*confirm, check=False, json_output=True)["error"]["code"], "IKKE_ADGANG")
         self.assertTrue(list((inst.folder / "keyring").glob("SIGN-2026.*")))
-        self.assertEqual(self.as_user(inst, "bin", *confirm)["result"]["state"], "destroyed")
+        self.assertEqual(inst.ctl_as("bin", *confirm)["result"]["state"], "destroyed")
         self.assertFalse(list((inst.folder / "keyring").glob("SIGN-2026.*")))
         shown = inst.ctl("keys", "show", "SIGN-2026").stdout.decode()
         self.assertIn("by bin: a rehearsal", shown)
@@ -587,7 +580,7 @@ class Guide(Case):
         self.rehearse(inst, "version-end")
         self.assertEqual(pseudonyms(), ("2", new))
 
-    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("setpriv"), "needs root: asks as other users")
+    @unittest.skipUnless(env.AS_OTHERS, "needs root: asks as other users")
     def test_a_signing_key_is_changed_and_destroyed(self):
         inst = self.stage(operators_group="operator")
         inst.start_core()

@@ -236,17 +236,31 @@ class Quarantine(Case):
         self.assertEqual(inst.kvittering(message, status="levert")["status"], "levert")
         self.assertNotIn(message, inst.entries("quarantine"))
 
-    def test_discard_removes_the_bytes_and_tells_the_sender(self):
-        inst = self.installation()
+    @unittest.skipUnless(env.AS_OTHERS, "needs root: asks as other users")
+    def test_discard_takes_two_removes_the_bytes_and_tells_the_sender(self):
+        inst = self.installation(operators_group="operator")
         inst.start_core()
         message = inst.submit(self.good(register="KPR").build())
         inst.wait_state(message, "quarantined")
-        inst.ctl("queue", "discard", message, "--reason", "agreed with the sender")
+        why = ("--reason", "agreed with the sender")
+        asked = inst.ctl_as("daemon", "queue", "discard", message, *why)["result"]
+        self.assertEqual((asked["state"], asked["discard_request"]["by"]), ("quarantined", "daemon"))
+        # What was asked for outlives the core.
+        self.assertEqual(inst.core.stop(), 0)
+        inst.start_core()
+        self.assertIn("daemon asked for queue discard " + message, inst.ctl("status").stdout.decode())
+        confirm = ("queue", "discard", message, "--confirm", *why)
+        self.assertEqual(inst.ctl_as("daemon", *confirm)["error"]["code"], "IKKE_ADGANG")
+        self.assertEqual(inst.ctl(*confirm, check=False, json_output=True)["error"]["code"], "IKKE_ADGANG")
+        self.assertEqual(inst.row(message)["state"], "quarantined")
+        self.assertIn(message, inst.entries("quarantine"))
+        self.assertEqual(inst.ctl_as("bin", *confirm)["result"]["state"], "discarded")
         self.assertEqual(inst.row(message)["state"], "discarded")
         self.assertEqual([part for part in ("work", "outbox", "quarantine") if message in inst.entries(part)], [])
         answer = inst.kvittering(message, status="avvist")
         self.assertEqual(answer["feil"]["kode"], "FORKASTET")
         entry = [e for e in inst.ask("audit show", message=message)["entries"] if e["kind"] == "discarded"][0]
+        self.assertEqual((entry["actor"], entry["fields"]["asked_by"]), ("bin", "daemon"))
         self.assertEqual(entry["fields"]["reason"], "agreed with the sender")
 
     def test_a_reason_is_asked_for(self):

@@ -13,6 +13,7 @@
 #include "daemon/reload.h"
 #include "queue/folder_lock.h"
 #include "queue/journal_rebuild.h"
+#include "queue/journal_upgrade.h"
 #include "queue/recovery.h"
 
 namespace tpf::daemon {
@@ -45,14 +46,27 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
     return std::nullopt;
 }
 
-/// Start and stop stand in the audit log, with which configuration.
-Status record_start(queue::Journal& journal, const conf::Config& config) {
+/// Start and stop stand in the audit log, with which configuration, and whose journal it was.
+AuditEntry start_entry(const conf::Config& config) {
     AuditEntry entry(AuditKind::start, kServiceActor);
     entry.with("version", TPF_VERSION)
         .with("installation", config.fixed.installation.name)
         .with("kind", conf::to_string(config.fixed.installation.kind))
         .with("configuration_sha256", conf::digest(config));
-    return journal.record(entry);
+    return entry;
+}
+
+Status upgrade_journal(FileSystem& fs, const Path& path, AuditEntry& start) {
+    TPF_TRY(const auto upgraded, queue::upgrade_journal(fs, path));
+    if (!upgraded) return ok();
+    start.with("journal_was", static_cast<std::uint64_t>(upgraded->from))
+        .with("journal_kept", upgraded->kept.filename().string());
+    log::warning("a journal of an older version was brought up to date; it is kept as it was",
+                 {{"stage", "start"},
+                  {"from", static_cast<std::uint64_t>(upgraded->from)},
+                  {"to", static_cast<std::uint64_t>(upgraded->to)},
+                  {"path", upgraded->kept.native()}});
+    return ok();
 }
 
 /// Takes what a changed configuration says, and keeps the old one when the new one is no good. An error is the
@@ -118,12 +132,13 @@ Status make_journal_folder(FileSystem& fs, const Path& journal) {
 }
 
 Result<std::unique_ptr<queue::Journal>> open_journal(FileSystem& fs, const conf::Config& config, AuditSink& events,
-                                                     const Clock& clock) {
+                                                     const Clock& clock, AuditEntry& start) {
     const Path& path = config.fixed.paths.journal;
     TPF_TRY(make_journal_folder(fs, path));
     TPF_TRY(const auto kept, queue::finish_rebuild(fs, path));
     for (const std::string& file : kept)
         log::warning("a rebuild was finished, the old journal is kept", {{"path", file}});
+    TPF_TRY(upgrade_journal(fs, path, start));
     auto copy = std::make_unique<queue::JournalCopy>(fs, events, clock,
                                                      queue::CopySettings{.folder = config.fixed.paths.copy_folder()});
     return queue::Journal::open(path, events, clock, std::move(copy));
@@ -163,8 +178,9 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
                                             .journal_folder = config.fixed.paths.journal.parent_path()}));
     TPF_TRY(const auto lock, queue::FolderLock::take(spool->folders().lock));
     audit::EventLog events;
-    TPF_TRY(auto journal, open_journal(fs, config, events, clock));
-    TPF_TRY(record_start(*journal, config));
+    AuditEntry start = start_entry(config);
+    TPF_TRY(auto journal, open_journal(fs, config, events, clock, start));
+    TPF_TRY(journal->record(start));
     TPF_TRY(const auto recovered, queue::recover(*spool, *journal, clock));
     log_recovery(recovered);
     TPF_TRY(auto passphrase, read_passphrase(options.passphrase_fd));

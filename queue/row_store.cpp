@@ -1,6 +1,7 @@
 #include "queue/row_store.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <type_traits>
@@ -14,7 +15,17 @@ namespace tpf::queue::store {
 namespace {
 
 constexpr std::int64_t kApplicationId = 0x5450464a;  // "TPFJ"
-constexpr std::int64_t kVersion = 2;                 // 1: the audit log was a chain of hashes
+
+/// Makes version from + 1 of a journal of version `from`. One that was released is never changed again.
+struct Step {
+    std::int64_t from;
+    std::string_view sql;
+};
+// 1, never released: the audit log was a chain of hashes.
+// 2: the log was a tree without checkpoints. EventLog::prepare makes their table; the number is there so that a program
+//    that makes none does not go on with a log that has some.
+constexpr std::array kSteps{Step{2, ""}};
+static_assert(kSteps.back().from + 1 == kVersion);
 
 // docs/spool-format.md describes each of these.
 constexpr std::string_view kSchema = R"sql(
@@ -328,25 +339,47 @@ Status check_columns(sqlite::Database& db) {
 
 }  // namespace
 
-Status prepare(sqlite::Database& db) {
+Result<Made> made(sqlite::Database& db) {
     TPF_TRY(const std::int64_t application, pragma(db, "PRAGMA application_id"));
     TPF_TRY(const std::int64_t version, pragma(db, "PRAGMA user_version"));
+    return Made{application, version};
+}
+
+bool can_upgrade(std::int64_t application, std::int64_t version) noexcept {
+    return application == kApplicationId && version >= kSteps.front().from && version < kVersion;
+}
+
+Status upgrade(sqlite::Database& db) {
+    TPF_TRY(const Made old, made(db));
+    for (const Step& step : kSteps) {
+        if (step.from < old.version) continue;
+        TPF_TRY(db.execute(step.sql));
+    }
+    TPF_TRY(db.execute("PRAGMA user_version=" + std::to_string(kVersion)));
+    return check_columns(db);
+}
+
+Status prepare(sqlite::Database& db) {
+    TPF_TRY(const Made found, made(db));
     TPF_TRY(const std::int64_t tables, pragma(db, "SELECT count(*) FROM sqlite_schema"));
-    if (application == 0 && version == 0 && tables == 0) return create(db);
-    if (application != kApplicationId) return fail(Code::journal, "the database is not a journal of this program");
-    if (version != kVersion) {
-        return fail(
-            Code::journal,
-            "the journal has version " + std::to_string(version) + ", this program knows " + std::to_string(kVersion),
-            "use the program that wrote it; neither this one nor a rebuild can take it over");
+    if (found.application == 0 && found.version == 0 && tables == 0) return create(db);
+    if (found.application != kApplicationId)
+        return fail(Code::journal, "the database is not a journal of this program");
+    if (found.version != kVersion) {
+        return fail(Code::journal,
+                    "the journal has version " + std::to_string(found.version) + ", this program knows " +
+                        std::to_string(kVersion),
+                    can_upgrade(found.application, found.version)
+                        ? "tpfd brings it up to date when it starts"
+                        : "use the program that wrote it; neither this one nor a rebuild can "
+                          "take it over");
     }
     return check_columns(db);
 }
 
 Result<bool> is_of_other_version(sqlite::Database& db) {
-    TPF_TRY(const std::int64_t application, pragma(db, "PRAGMA application_id"));
-    TPF_TRY(const std::int64_t version, pragma(db, "PRAGMA user_version"));
-    return application == kApplicationId && version != kVersion;
+    TPF_TRY(const Made found, made(db));
+    return found.application == kApplicationId && found.version != kVersion;
 }
 
 Status check_made(sqlite::Database& db) {

@@ -16,6 +16,20 @@
 
 namespace tpf::queue::store {
 
+/// Of the schema. Raising it takes a step in row_store.cpp that makes it of the version before.
+inline constexpr std::int64_t kVersion = 3;
+
+/// What a database says of itself.
+struct Made {
+    std::int64_t application = 0;
+    std::int64_t version = 0;
+};
+[[nodiscard]] Result<Made> made(sqlite::Database& db);
+/// Is it a journal of an older version that upgrade() knows?
+[[nodiscard]] bool can_upgrade(std::int64_t application, std::int64_t version) noexcept;
+/// Brings such a journal to kVersion, inside the caller's transaction.
+[[nodiscard]] Status upgrade(sqlite::Database& db);
+
 /// Makes the tables in an empty database; Code::journal when it holds something else, or a version that we do not know.
 [[nodiscard]] Status prepare(sqlite::Database& db);
 

@@ -546,7 +546,7 @@ TEST_SUITE("queue/journal") {
         sqlite3* db = nullptr;
         REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
         SUBCASE("newer") {
-            sqlite3_exec(db, "PRAGMA user_version=3", nullptr, nullptr, nullptr);
+            sqlite3_exec(db, "PRAGMA user_version=4", nullptr, nullptr, nullptr);
         }
         SUBCASE("foreign") {
             sqlite3_exec(db, "PRAGMA application_id=7", nullptr, nullptr, nullptr);
@@ -568,12 +568,12 @@ TEST_SUITE("queue/journal") {
         journal.reset();
         std::string change, text;
         SUBCASE("newer") {
-            change = "PRAGMA user_version=3";
-            text = "the journal has version 3, this program knows 2";
+            change = "PRAGMA user_version=4";
+            text = "the journal has version 4, this program knows 3";
         }
         SUBCASE("older") {
             change = "PRAGMA user_version=1";
-            text = "the journal has version 1, this program knows 2";
+            text = "the journal has version 1, this program knows 3";
         }
         SUBCASE("a column is missing") {
             change = "ALTER TABLE messages RENAME COLUMN kilde_sha256 TO x";

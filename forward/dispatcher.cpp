@@ -256,7 +256,7 @@ Status Dispatcher::finish(const SpoolId& id, const Outcome& outcome) {
                                                 {"message", id},
                                                 {"register", name.str()},
                                                 {"status", static_cast<std::uint64_t>(outcome.http_status)}});
-            note_success(registers_.at(name));
+            note_success(name);
             Receipt receipt;
             receipt.http_status = outcome.http_status;
             receipt.fields = outcome.fields;
@@ -309,7 +309,10 @@ Status Dispatcher::set_aside(const SpoolId& id, const Error& error) {
     return ok();
 }
 
-void Dispatcher::note_success(Standing& standing) {
+void Dispatcher::note_success(const RegisterName& name) {
+    const auto at = registers_.find(name);
+    if (at == registers_.end()) return;
+    Standing& standing = at->second;
     standing.last_success = clock_->utc();
     standing.failures = 0;
     if (!standing.trouble) return;
@@ -318,18 +321,23 @@ void Dispatcher::note_success(Standing& standing) {
     standing.alarmed = false;
 }
 
-void Dispatcher::note_failure(const SpoolId& id, const RegisterName& name, const Outcome& outcome) {
-    Standing& standing = registers_.at(name);
+void Dispatcher::count_failure(const RegisterName& name, Standing& standing, Code code) {
     if (!standing.trouble) {
         standing.since = clock_->utc();
         standing.since_steady = clock_->steady();
     }
-    standing.trouble = outcome.error.code();
+    standing.trouble = code;
     ++standing.failures;
     if (const auto next = schedule_.state(name).next_attempt) {
         const auto wait = std::chrono::ceil<std::chrono::seconds>(*next - clock_->steady());
         standing.next_attempt = clock_->utc() + std::max(wait, std::chrono::seconds(0));
     }
+}
+
+/// The register may have gone from the configuration meanwhile.
+void Dispatcher::note_failure(const SpoolId& id, const RegisterName& name, const Outcome& outcome) {
+    const auto at = registers_.find(name);
+    if (at != registers_.end()) count_failure(name, at->second, outcome.error.code());
     const auto level = outcome.alarm ? log::Level::error : log::Level::warning;
     log::write(level, "not delivered, later again",
                {{"stage", "send"},
@@ -357,20 +365,33 @@ void Dispatcher::reload() {
     if (!change) return;
     settings_ = change->settings;
     schedule_.configure(limits_of(settings_), connections_of(change->routes), clock_->steady());
+    for (auto at = registers_.begin(); at != registers_.end();) {
+        if (change->routes.contains(at->first)) {
+            ++at;
+            continue;
+        }
+        log::warning("a register is not configured any more: it gets nothing new", {{"register", at->first.str()}});
+        retire(at->first, at->second);
+        at = registers_.erase(at);
+    }
     for (auto& [name, route] : change->routes) {
         const auto [at, added] = registers_.try_emplace(name);
         Standing& standing = at->second;
         if (added) standing.since = clock_->utc();
-        Retired old{std::move(standing.route.poster), {}};
-        for (const auto& [id, to] : under_way_) {
-            if (to == name) old.under_way.insert(id);
-        }
-        if (!old.under_way.empty()) retired_.push_back(std::move(old));
+        retire(name, standing);
         standing.route = std::move(route);
     }
     // Messages for a register that was not known are discovered now.
     strange_.clear();
     next_sweep_ = clock_->steady();
+}
+
+void Dispatcher::retire(const RegisterName& name, Standing& standing) {
+    Retired old{std::move(standing.route.poster), {}};
+    for (const auto& [id, to] : under_way_) {
+        if (to == name) old.under_way.insert(id);
+    }
+    if (!old.under_way.empty()) retired_.push_back(std::move(old));
 }
 
 /// An endpoint of before a reload goes when the last that it carried has ended.

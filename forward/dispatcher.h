@@ -72,7 +72,8 @@ class Dispatcher {
 
     /// What SIGHUP asks for; nothing: all stays as it is. Called in run()'s thread. What is under way ends over the old
     /// routes; every register that is named is tried at once, whatever it waited for. One that is not named any more
-    /// stays until the end. Before run().
+    /// gets nothing new: its messages wait in the outbox, like those of a register that was never named. Before
+    /// run().
     void on_hangup(std::function<std::optional<DispatcherChange>()> reload) { reload_ = std::move(reload); }
 
     /// First call: nothing new is started, and what is under way is cut after `stop_grace`. Second call: cut now.
@@ -116,11 +117,13 @@ class Dispatcher {
     [[nodiscard]] Status finish(const SpoolId& id, const Outcome& outcome);
     [[nodiscard]] Status hand_over(const SpoolId& id, const Receipt& receipt);
     [[nodiscard]] Status set_aside(const SpoolId& id, const Error& error);
-    void note_success(Standing& standing);
+    void note_success(const RegisterName& name);
+    void count_failure(const RegisterName& name, Standing& standing, Code code);
     void note_failure(const SpoolId& id, const RegisterName& name, const Outcome& outcome);
 
     void take_signals();
     void reload();
+    void retire(const RegisterName& name, Standing& standing);
     void let_go(const SpoolId& id);
     void obey_stop();
     void cut();

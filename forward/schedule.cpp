@@ -11,9 +11,14 @@ Schedule::Schedule(ScheduleLimits limits, const std::map<RegisterName, unsigned>
 
 void Schedule::configure(ScheduleLimits limits, const std::map<RegisterName, unsigned>& connections, Time now) {
     limits_ = limits;
+    for (auto& [name, home] : registers_) {
+        if (home.named && !connections.contains(name)) close(home);
+    }
     for (const auto& [name, count] : connections) {
         const auto [at, added] = registers_.try_emplace(name);
         Register& home = at->second;
+        if (!home.named && home.in_flight == 0) ++idle_registers_;
+        home.named = true;
         home.connections = std::max(count, 1U);
         home.open_at = std::min(home.open_at, now);
         wake(home, Time::max());
@@ -24,9 +29,20 @@ void Schedule::configure(ScheduleLimits limits, const std::map<RegisterName, uns
     limits_.overall = std::max(limits_.overall, static_cast<unsigned>(turns_.size()));
 }
 
+/// It stays, for what is in flight, and in case that it comes back.
+void Schedule::close(Register& home) {
+    home.named = false;
+    if (home.in_flight == 0) --idle_registers_;
+    for (const SpoolId& id : all()) {
+        if (messages_.at(id).home == &home) remove(id);
+    }
+    home.failures = 0;
+    home.message_failures = 0;
+}
+
 bool Schedule::add(const SpoolId& id, const RegisterName& register_name, std::uint64_t bytes) {
     const auto home = registers_.find(register_name);
-    if (home == registers_.end()) return false;
+    if (home == registers_.end() || !home->second.named) return false;
     const auto [at, added] = messages_.try_emplace(id);
     if (!added) return false;
     at->second.home = &home->second;
@@ -109,7 +125,7 @@ bool Schedule::given_up(const Register& home) const {
 }
 
 bool Schedule::has_slot(const Register& home) const {
-    if (given_up(home) || home.in_flight >= home.connections) return false;
+    if (!home.named || given_up(home) || home.in_flight >= home.connections) return false;
     if (home.failures > 0 && home.probe) return false;
     return home.in_flight == 0 || total_in_flight_ + idle_registers_ < limits_.overall;
 }
@@ -173,7 +189,7 @@ std::optional<Schedule::Time> Schedule::next_time() const {
 Schedule::Message& Schedule::land(const SpoolId& id) {
     Message& message = messages_.at(id);
     Register& home = *message.home;
-    if (--home.in_flight == 0) ++idle_registers_;
+    if (--home.in_flight == 0 && home.named) ++idle_registers_;
     if (message.large) --home.large_in_flight;
     if (home.probe == id) home.probe.reset();
     --total_in_flight_;

@@ -44,11 +44,11 @@ class Schedule {
     /// `connections`: for each register, at least 1.
     Schedule(ScheduleLimits limits, const std::map<RegisterName, unsigned>& connections, Draw draw);
 
-    /// Other limits, and other connections for registers that it knows or comes to know; one that is not named stays as
-    /// it was. What waits for time to pass is due at `now`.
+    /// Other limits, and other connections for registers that it knows or comes to know; the messages of one that is
+    /// not named any more are forgotten, those in flight when they end. What waits for time to pass is due at `now`.
     void configure(ScheduleLimits limits, const std::map<RegisterName, unsigned>& connections, Time now);
 
-    /// A message to send. False: there is no such register, or it is known already.
+    /// A message to send. False: there is no such register (any more), or it is known already.
     bool add(const SpoolId& id, const RegisterName& register_name, std::uint64_t bytes);
     /// It is not to be sent any more. One in flight is forgotten when it ends.
     void remove(const SpoolId& id);
@@ -92,6 +92,7 @@ class Schedule {
     enum class State { ready, delayed, in_flight, handed_over, spent };
     struct Register {
         unsigned connections = 1;
+        bool named = true;  ///< by the last configure()
         unsigned in_flight = 0;
         unsigned large_in_flight = 0;
         std::size_t handed_over = 0;
@@ -124,6 +125,7 @@ class Schedule {
     void leave_queue(const SpoolId& id, const Message& message);
     void forget(const SpoolId& id);
     void wake(Register& home, Time now);
+    void close(Register& home);
     /// Ends the flight of `id`.
     Message& land(const SpoolId& id);
     void charge_register(Register& home, const Message& message, Time now, std::optional<std::chrono::seconds> asked);
@@ -140,7 +142,7 @@ class Schedule {
     std::size_t turn_ = 0;
     std::map<SpoolId, Message> messages_;
     unsigned total_in_flight_ = 0;
-    std::size_t idle_registers_ = 0;  ///< with nothing in flight
+    std::size_t idle_registers_ = 0;  ///< named, with nothing in flight
     std::uint64_t places_ = 0;
 };
 

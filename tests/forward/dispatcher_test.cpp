@@ -173,6 +173,43 @@ TEST_SUITE("forward/dispatcher") {
         CHECK(ended.value().remaining == 1);
     }
 
+    TEST_CASE("SIGHUP: a register that is not named any more gets nothing new, until it is named again") {
+        const TempFolder folder;
+        OutboxDouble outbox(folder.path());
+        const SpoolId held = outbox.add(kA, "held");
+        std::atomic<int> to_old = 0, asked = 0;
+        const Signals signals;
+        auto routes = route(kA, [&](const Post&) -> std::optional<Outcome> {
+            ++to_old;
+            return std::nullopt;
+        });
+        Dispatcher dispatcher(quick(false), std::move(routes), outbox, system_clock(), forward::random_draw());
+        dispatcher.on_hangup([&]() -> std::optional<forward::DispatcherChange> {
+            auto next = route(kB, always(Kind::answered));
+            if (++asked == 2)
+                next.emplace(kA, Dispatcher::Route{1, std::make_unique<PosterDouble>(always(Kind::answered))});
+            return forward::DispatcherChange{quick(false), std::move(next)};
+        });
+        auto report = std::async(std::launch::async, [&] { return dispatcher.run([] {}, signals.ends[0]); });
+        eventually([&] { return to_old == 1; });
+        signals.send(SIGHUP);
+        eventually([&] { return asked == 1; });
+        const SpoolId later = outbox.add(kA, "later");
+        const SpoolId other = outbox.add(kB, "other");
+        eventually([&] { return outbox.receipts().contains(other); });
+        eventually([&] { return outbox.health().size() == 1; });
+        CHECK_FALSE(outbox.receipts().contains(later));
+        CHECK(to_old == 1);
+        signals.send(SIGHUP);
+        eventually([&] { return outbox.receipts().contains(later); });
+        signals.send(SIGTERM);
+        signals.send(SIGTERM);
+        const auto ended = report.get();
+        REQUIRE(ended);
+        CHECK(ended.value().remaining == 1);
+        CHECK_FALSE(outbox.receipts().contains(held));
+    }
+
     TEST_CASE("drain: everything answered") {
         const TempFolder folder;
         OutboxDouble outbox(folder.path());

@@ -81,6 +81,30 @@ TEST_SUITE("forward/schedule") {
         CHECK(bench.schedule.knows(failed));
     }
 
+    TEST_CASE("a register that is not named any more: its messages are forgotten, those under way when they end") {
+        const ScheduleLimits limits{2, 8U << 20, Backoff{10s, 100s}, false};
+        Bench bench({{kA, 1}, {kB, 2}}, false, 2);
+        const auto gone = bench.add_many(4, kA);
+        const SpoolId handed_over = gone[0], failed = gone[1], flying = gone[2];
+        CHECK(bench.start_all() == std::vector<SpoolId>{handed_over});
+        bench.schedule.answered(handed_over);
+        CHECK(bench.start_all() == std::vector<SpoolId>{failed});
+        bench.schedule.message_failed(failed, bench.now);
+        CHECK(bench.start_all() == std::vector<SpoolId>{flying});
+        bench.schedule.configure(limits, {{kB, 2}}, bench.now);
+        CHECK(bench.schedule.all() == std::vector<SpoolId>{flying});
+        CHECK_FALSE(bench.schedule.add(SpoolId::random(), kA, kSmall));
+        bench.schedule.register_failed(flying, bench.now);
+        CHECK(bench.schedule.all().empty());
+        CHECK_FALSE(bench.schedule.next_time());
+        // No slot is kept for it, and none is when it comes back.
+        bench.add_many(3, kB);
+        CHECK(bench.start_all().size() == 2);
+        bench.schedule.configure(limits, {{kA, 1}, {kB, 2}}, bench.now);
+        const SpoolId back = bench.add(kA);
+        CHECK(bench.start_all() == std::vector<SpoolId>{back});
+    }
+
     TEST_CASE("large messages leave a slot to the small ones") {
         Bench bench({{kA, 3}});
         bench.add_many(10, kA, kLarge);

@@ -82,6 +82,29 @@ class Reload(Case):
         inst.wait_state(message, "delivered")
         inst.wait_state(inst.submit(self.good().build()), "delivered")
 
+    def test_a_register_that_is_taken_out_gets_nothing_more(self):
+        inst = self.installation(registers=("IPLOS", "KPR")).start()
+        env.until("the forwarder to be ready", lambda: " ready " in (inst.folder / "forward.log").read_text())
+        self.inst = inst
+        committed = self.good(register="KPR").build()
+        inst.register_names = ("IPLOS",)
+        inst.write_config()
+        self.assertIn("register=KPR", self.hang_up(inst.forward, "forward.log", "is not configured any more"))
+        # The core still takes messages for it, as nobody told it.
+        message = inst.submit(committed)
+        inst.wait_state(message, "committed")
+        inst.wait_state(inst.submit(self.good().build()), "delivered")
+        env.until("its log", lambda: "for a register that is not configured waits" in (inst.folder / "forward.log").read_text())
+        self.assertEqual(inst.row(message)["state"], "committed")
+        self.assertIn("register.KPR", self.hang_up(inst.core, "tpfd.log", "reloaded"))
+        refused = inst.wait_state(inst.submit(self.good(register="KPR").build()), "quarantined")
+        self.assertEqual(refused["code"], "UKJENT_REGISTER")
+        # Back in the file, what waited goes.
+        inst.register_names = ("IPLOS", "KPR")
+        inst.write_config()
+        self.hang_up(inst.forward, "forward.log", "reloaded")
+        inst.wait_state(message, "delivered")
+
     def test_a_renewed_certificate_is_used(self):
         inst = self.inst
         status = inst.spool / "receipts/status.json"

@@ -26,7 +26,13 @@ if(TPF_SANITIZE)
     target_compile_options(tpf_flags INTERFACE -fsanitize=fuzzer-no-link)
   endif()
 else()
-  target_compile_options(tpf_flags INTERFACE -fstack-protector-strong -fstack-clash-protection -fcf-protection
+  # Indirect jumps land only where they may: each processor's own way.
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64|i[3-6]86)$")
+    set(branch_protection -fcf-protection)
+  elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+    set(branch_protection -mbranch-protection=standard)
+  endif()
+  target_compile_options(tpf_flags INTERFACE -fstack-protector-strong -fstack-clash-protection ${branch_protection}
     $<$<CONFIG:RelWithDebInfo>:-U_FORTIFY_SOURCE> $<$<CONFIG:RelWithDebInfo>:-D_FORTIFY_SOURCE=2>
     -ftrivial-auto-var-init=zero)
   target_link_options(tpf_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code)

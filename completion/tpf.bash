@@ -16,7 +16,11 @@ _tpf() {
   done
   case $before in
   --state) mapfile -t COMPREPLY < <(compgen -W 'claimed committed delivered quarantined held discarded duplicate' -- "$word"); return 0 ;;
-  --kind) mapfile -t COMPREPLY < <(compgen -W 'message pseudonym signing register receipt' -- "$word"); return 0 ;;
+  --kind)
+    local kinds='message pseudonym signing register receipt'
+    [[ ${command[*]: -2} != 'audit show' ]] || kinds='start stop configuration key received duplicate held claimed pseudonymised answered
+      delivered quarantined retried discarded receipt-refused removed operator rebuilt log-origin witnessed contradicted'
+    mapfile -t COMPREPLY < <(compgen -W "$kinds" -- "$word"); return 0 ;;
   esac
   # An option that takes a value: a file, as far as can be known here.
   if [[ $before == --* ]] && grep -qE -- "^  (-.,)?$before [A-Z]" <<<"$help"; then

@@ -6,7 +6,7 @@ build_packages=(g++ cmake ninja-build ccache pkg-config
 clang_packages=(clang llvm libclang-rt-14-dev)
 demo_packages=(openssl)
 test_packages=("${clang_packages[@]}" "${demo_packages[@]}" clang-format clang-tidy groff-base softhsm2 p11-kit p11-kit-modules python3 python3-cryptography xmlsec1 strace procps time
-  user-mode-linux e2fsprogs xfsprogs debootstrap systemd systemd-container prometheus python3-prometheus-client)
+  user-mode-linux e2fsprogs xfsprogs debootstrap systemd systemd-container python3-prometheus-client)
 package_packages=(debhelper dpkg-dev lintian python3)
 bench_packages=(hyperfine time xmlsec1 openssl python3 coreutils)
 
@@ -34,4 +34,18 @@ install_packages() {
     return 1
   fi
   rm -f "$log"
+}
+
+# tool_from PACKAGE PROGRAM FOLDER: that program alone into FOLDER, unless there is one: installed, the package would start a server.
+tool_from() {
+  local package=$1 program=$2 folder=$3 unpacked
+  ! command -v "$program" >/dev/null && [ ! -x "$folder/$program" ] || return 0
+  unpacked=$(mktemp -d)
+  if (cd "$unpacked" && apt-get download -qq "$package" && dpkg-deb -x "$package"_*.deb .) >"$unpacked/log" 2>&1; then
+    install -D "$unpacked/usr/bin/$program" "$folder/$program"
+  else
+    cat "$unpacked/log" >&2
+    echo "hint: apt-get update as root; without $program its tests say SKIPPED" >&2
+  fi
+  rm -rf "$unpacked"
 }

@@ -1,5 +1,6 @@
 #include "daemon/ctl_copy.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -13,6 +14,8 @@
 #include "base/clock.h"
 #include "base/encoding.h"
 #include "base/sha256.h"
+#include "base/unique_fd.h"
+#include "daemon/backup_manifest.h"
 #include "daemon/ctl_print.h"
 #include "daemon/users.h"
 #include "queue/folder_lock.h"
@@ -22,7 +25,7 @@ namespace tpf::daemon {
 namespace {
 
 constexpr const char* kManifest = "MANIFEST.json";
-constexpr const char* kForm = "tpf-backup-1";
+constexpr unsigned kDeepest = 3;  // folders below inbox/new, kvittering, …
 constexpr std::size_t kBlock = 256 * 1024;
 constexpr std::size_t kMostManifest = std::size_t{1} << 30;
 constexpr std::array kSpoolParts = {"inbox/new", "work", "outbox", "receipts/new", "quarantine", "kvittering"};
@@ -59,7 +62,8 @@ struct Stat {
 Result<Stat> stat_of(const Path& path) {
     struct stat st {};
     if (::lstat(path.c_str(), &st) != 0) return fail(errno_error(errno, "lstat " + path.string()));
-    return Stat{static_cast<mode_t>(st.st_mode & 07777), user_name(st.st_uid), group_name(st.st_gid)};
+    const mode_t kept = S_ISDIR(st.st_mode) ? kFolderModes : kFileModes;
+    return Stat{st.st_mode & kept, user_name(st.st_uid), group_name(st.st_gid)};
 }
 
 /// Copies and hashes; `alive` is called now and then.
@@ -68,7 +72,9 @@ class Copier {
     Copier(FileSystem& fs, std::function<void()> alive) : fs_(fs), alive_(std::move(alive)) {}
 
     /// What `from` holds, at `to`; nothing where it does not exist. Each is noted in `manifest` under `name`.
-    [[nodiscard]] Status tree(const Path& from, const Path& to, const std::string& name, Json& manifest) {
+    /// What lies deeper, or has another name, than anything of TPF's is a source's own, and left out.
+    [[nodiscard]] Status tree(const Path& from, const Path& to, const std::string& name, Json& manifest,
+                              unsigned depth = 0) {
         const auto info = fs_.info(from);
         if (!info && info.error().code() == Code::not_found) return ok();
         if (!info) return fail(info.error());
@@ -83,12 +89,13 @@ class Copier {
             return ok();
         }
         // Sockets and links are nobody's message.
-        if (!info.value().folder) return ok();
+        if (!info.value().folder || depth == kDeepest) return ok();
         TPF_TRY(make_folders(to));
         manifest["folders"].push_back(std::move(entry));
         TPF_TRY(const auto names, fs_.list(from));
         for (const std::string& one : names) {
-            TPF_TRY(tree(from / one, to / one, name + "/" + one, manifest));
+            if (!is_plain_path(one)) continue;
+            TPF_TRY(tree(from / one, to / one, name + "/" + one, manifest, depth + 1));
         }
         return fs_.sync_folder(to);
     }
@@ -144,22 +151,15 @@ Status copy_all(Copier& copier, const std::vector<std::pair<std::string, Path>>&
     return ok();
 }
 
-/// The manifest is written last: a backup without one is none. Its own digest is its last member.
-Status write_manifest(FileSystem& fs, const Path& folder, Json manifest) {
-    manifest["sha256"] = hex(sha256(manifest.dump()));
-    TPF_TRY(write_new(fs, folder / kManifest, manifest.dump(1) + "\n", 0600));
+/// The manifest is written last: a backup without one is none.
+Status write_manifest(FileSystem& fs, const Path& folder, const std::string& text) {
+    TPF_TRY(write_new(fs, folder / kManifest, text, 0600));
     return fs.sync_folder(folder);
 }
 
-Result<Json> read_manifest(FileSystem& fs, const Path& folder) {
+Result<BackupManifest> read_manifest(FileSystem& fs, const Path& folder) {
     TPF_TRY(const std::string text, read_small(fs, folder / kManifest, kMostManifest));
-    Json manifest = Json::parse(text, nullptr, false);
-    if (!manifest.is_object() || manifest.value("form", "") != kForm)
-        return fail(Code::usage, "this is no backup of TPF");
-    const std::string said = manifest.value("sha256", "");
-    manifest.erase("sha256");
-    if (hex(sha256(manifest.dump())) != said) return fail(Code::usage, "the backup's manifest was changed");
-    return manifest;
+    return parse_manifest(text);
 }
 
 Result<conf::Config> config_of(const Ctl& ctl) {
@@ -172,7 +172,7 @@ Result<Json> take_backup(const Ctl& ctl, const Path& folder) {
     FileSystem& fs = posix_file_system();
     TPF_TRY(const conf::Config config, config_of(ctl));
     TPF_TRY(fs.make_folder(folder, 0700));
-    Json manifest = {{"form", kForm},
+    Json manifest = {{"form", kBackupForm},
                      {"version", TPF_VERSION},
                      {"name", config.fixed.installation.name},
                      {"time", format_utc(system_clock().utc())},
@@ -203,39 +203,62 @@ Result<Json> take_backup(const Ctl& ctl, const Path& folder) {
     };
     TPF_TRY(const auto answer, ask_core_and_talk(config.fixed.paths.socket, "backup", ctl.args, talk));
     manifest["audit"] = answer.result;
-    TPF_TRY(write_manifest(fs, folder, manifest));
+    const std::string text = manifest_text(manifest);
+    TPF_TRY(write_manifest(fs, folder, text));
+    TPF_TRY(const BackupManifest written, parse_manifest(text));
     return Json{{"backup", folder.string()},
-                {"files", manifest["files"].size()},
+                {"files", written.files.size()},
+                {"manifest_sha256", written.sha256},
                 {"audit_entries", answer.result.value("entries", std::uint64_t{0})},
                 {"not in it", "the key ring and its passphrase: `tpfctl keys backup`"}};
 }
 
-/// Every file is there with its bytes, and none besides.
-Status verify(FileSystem& fs, const Path& folder, const Json& manifest) {
+/// No component of `below` under `root` is a link, or anything but a folder before the last.
+Status no_links(FileSystem& fs, Path root, const Path& below) {
+    for (const Path& part : below) {
+        root /= part;
+        const auto info = fs.info(root);
+        if (!info && info.error().code() == Code::not_found) return ok();
+        if (!info) return fail(info.error());
+        if (!info.value().folder && !info.value().regular)
+            return fail(Code::usage, root.string() + " is neither a file nor a folder");
+    }
+    return ok();
+}
+
+/// Every file is there with its bytes, and nothing besides.
+Status verify(FileSystem& fs, const Path& folder, const BackupManifest& manifest) {
     Copier reader(fs, [] {});
     std::size_t found = 0;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+        if (entry.is_symlink() || (!entry.is_regular_file() && !entry.is_directory()))
+            return fail(Code::usage, entry.path().string() + " is neither a file nor a folder");
         found += entry.is_regular_file() ? 1U : 0U;
-    if (found != manifest["files"].size() + 1)
+    }
+    if (found != manifest.files.size() + 1)
         return fail(Code::usage, "the backup has " + std::to_string(found) + " files, its manifest names " +
-                                     std::to_string(manifest["files"].size() + 1));
-    for (const Json& file : manifest["files"]) {
-        const Path path = folder / file.value("path", "");
-        TPF_TRY(const auto done, reader.digest(path));
-        if (hex(done.sha256) != file.value("sha256", ""))
-            return fail(Code::usage, path.string() + " is not what was backed up");
+                                     std::to_string(manifest.files.size() + 1));
+    for (const BackupEntry& file : manifest.files) {
+        TPF_TRY(no_links(fs, folder, file.path));
+        TPF_TRY(const auto done, reader.digest(folder / file.path));
+        if (hex(done.sha256) != file.sha256)
+            return fail(Code::usage, (folder / file.path).string() + " is not what was backed up");
     }
     return ok();
 }
 
 /// Where a file of a backup belongs here. Code::usage: nowhere.
-Result<Path> place_of(const conf::Config& config, const std::string& name) {
-    if (name.find("..") != std::string::npos) return fail(Code::usage, "a path in the manifest that leads elsewhere");
+Result<Path> place_of(FileSystem& fs, const conf::Config& config, const std::string& name) {
     auto all = places(config);
     for (auto& one : journal_places(config)) all.push_back(std::move(one));
+    const Path& spool = config.fixed.paths.spool;
     for (const auto& [known, path] : all) {
-        if (name == known) return path;
-        if (name.rfind(known + "/", 0) == 0) return path / name.substr(known.size() + 1);
+        if (name != known && name.rfind(known + "/", 0) != 0) continue;
+        const Path place = name == known ? path : path / name.substr(known.size() + 1);
+        // What lies above these is the system's, below them the core's and its neighbours'.
+        const Path root = name.rfind("spool/", 0) == 0 ? spool : path.parent_path();
+        TPF_TRY(no_links(fs, root, place.lexically_relative(root)));
+        return place;
     }
     return fail(Code::usage, "the manifest names " + name + ", which is no part of a backup");
 }
@@ -258,54 +281,79 @@ Status must_be_empty(const conf::Config& config) {
     return ok();
 }
 
-Status give(const Path& path, const Json& entry) {
-    const auto uid = uid_of(entry.value("owner", ""));
-    const auto gid = gid_of(entry.value("group", ""));
+/// Whatever lies at `path` when it is opened gets owner and mode, and no link does.
+Status give(const Path& path, const BackupEntry& entry) {
+    const auto uid = uid_of(entry.owner);
+    const auto gid = gid_of(entry.group);
     if (!uid || !gid)
-        return fail(Code::usage,
-                    "there is no user " + entry.value("owner", "") + " or group " + entry.value("group", ""),
+        return fail(Code::usage, "there is no user " + entry.owner + " or group " + entry.group,
                     "install the package and make the sources' users first");
-    if (::lchown(path.c_str(), *uid, *gid) != 0 ||
-        ::chmod(path.c_str(), static_cast<mode_t>(entry.value("mode", 0600U))) != 0)
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (!fd || ::fchown(fd.get(), *uid, *gid) != 0 || ::fchmod(fd.get(), entry.mode) != 0)
         return fail(errno_error(errno, "giving " + path.string() + " to its owner"));
+    return ok();
+}
+
+/// What root makes in the spool the core could not open.
+Status give_to_core(const Path& path, const Path& spool) {
+    struct stat st {};
+    if (::stat(spool.c_str(), &st) != 0 || ::lchown(path.c_str(), st.st_uid, st.st_gid) != 0)
+        return fail(errno_error(errno, "giving " + path.string() + " to the core"));
+    return ok();
+}
+
+Status put_folders(FileSystem& fs, const conf::Config& config, const BackupManifest& manifest) {
+    // As they were found: each before what is in it.
+    for (const BackupEntry& entry : manifest.folders) {
+        TPF_TRY(const Path path, place_of(fs, config, entry.path));
+        std::error_code error;
+        std::filesystem::create_directories(path, error);
+        if (error) return fail(Code::io, "making " + path.string() + ": " + error.message());
+        TPF_TRY(give(path, entry));
+    }
+    return ok();
+}
+
+Status put_files(FileSystem& fs, const conf::Config& config, const Path& folder, const BackupManifest& manifest) {
+    Copier copier(fs, [] {});
+    for (const BackupEntry& entry : manifest.files) {
+        if (entry.path == "tpf.toml") continue;
+        TPF_TRY(const Path path, place_of(fs, config, entry.path));
+        TPF_TRY(const auto done, copier.file(folder / entry.path, path));
+        if (hex(done.sha256) != entry.sha256) {
+            TPF_TRY(fs.remove_file(path));
+            return fail(Code::usage, entry.path + " was changed while it was read", "who else can write the backup?");
+        }
+        TPF_TRY(give(path, entry));
+        TPF_TRY(fs.sync_folder(path.parent_path()));
+    }
     return ok();
 }
 
 Result<Json> put_back(const Ctl& ctl, const Path& folder) {
     FileSystem& fs = posix_file_system();
     TPF_TRY(const conf::Config config, config_of(ctl));
-    TPF_TRY(const Json manifest, read_manifest(fs, folder));
+    TPF_TRY(const BackupManifest manifest, read_manifest(fs, folder));
     TPF_TRY(verify(fs, folder, manifest));
     if (ctl.args.value("check", false))
-        return Json{{"good", true}, {"files", manifest["files"].size()}, {"time", manifest["time"]}};
+        return Json{{"good", true},
+                    {"files", manifest.files.size()},
+                    {"time", manifest.time},
+                    {"manifest_sha256", manifest.sha256}};
     if (::geteuid() != 0) return fail(Code::denied, "files of several users are put back", "as root");
-    if (manifest["name"] != config.fixed.installation.name)
-        return fail(Code::usage, "this is a backup of " + manifest.value("name", "?"),
-                    "[installation] name says which this is");
-    TPF_TRY(queue::make_folders(fs, queue::Folders(config.fixed.paths.spool)));
-    TPF_TRY(const auto lock, queue::FolderLock::take(queue::Folders(config.fixed.paths.spool).lock));
+    if (manifest.name != config.fixed.installation.name)
+        return fail(Code::usage, "this is a backup of " + manifest.name, "[installation] name says which this is");
+    const queue::Folders folders(config.fixed.paths.spool);
+    TPF_TRY(queue::make_folders(fs, folders));
+    TPF_TRY(const auto lock, queue::FolderLock::take(folders.lock));
+    TPF_TRY(give_to_core(folders.lock, folders.root));
     TPF_TRY(must_be_empty(config));
-    Copier copier(fs, [] {});
-    // Folders first, as they were found: each before what is in it.
-    for (const Json& entry : manifest["folders"]) {
-        TPF_TRY(const Path path, place_of(config, entry.value("path", "")));
-        std::error_code error;
-        std::filesystem::create_directories(path, error);
-        if (error) return fail(Code::io, "making " + path.string() + ": " + error.message());
-        TPF_TRY(give(path, entry));
-    }
-    for (const Json& entry : manifest["files"]) {
-        const std::string name = entry.value("path", "");
-        if (name == "tpf.toml") continue;
-        TPF_TRY(const Path path, place_of(config, name));
-        TPF_TRY(const auto done, copier.file(folder / name, path));
-        static_cast<void>(done);
-        TPF_TRY(give(path, entry));
-        TPF_TRY(fs.sync_folder(path.parent_path()));
-    }
+    TPF_TRY(put_folders(fs, config, manifest));
+    TPF_TRY(put_files(fs, config, folder, manifest));
     return Json{
-        {"restored", manifest["files"].size()},
-        {"as of", manifest["time"]},
+        {"restored", manifest.files.size()},
+        {"as of", manifest.time},
+        {"manifest_sha256", manifest.sha256},
         {"next",
          "put the key ring back (`tpfctl keys restore`), start tpfd, then `tpfctl status` and `tpfctl journal check`"}};
 }

@@ -1,5 +1,6 @@
 """Backup while it runs, restore, and the rehearsal of a lost machine: what was accepted is delivered, once."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -105,6 +106,86 @@ class Backup(Case):
             spoil(copy)
             self.assertNotEqual(bare(inst, "restore", copy, "--check", check=False).returncode, 0, number)
         self.assertEqual(bare(inst, "restore", folder, "--check").returncode, 0)
+
+    def forged(self, folder, change):
+        """The backup with a manifest that somebody made who knows its form."""
+        manifest = json.loads((folder / "MANIFEST.json").read_text())
+        del manifest["sha256"]
+        change(manifest)
+        text = json.dumps(manifest, separators=(",", ":"), ensure_ascii=False)
+        manifest["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+        (folder / "MANIFEST.json").write_text(json.dumps(manifest))
+
+    def test_a_hostile_backup_writes_nowhere_else(self):
+        inst, _ = self.stage()
+        folder = inst.folder / "backup"
+        bare(inst, "backup", folder)
+        self.lose(inst)
+        outside = inst.folder / "outside"
+        outside.mkdir()
+        (outside / "there").write_text("as it was")
+        body = next(p for p in folder.glob("spool/quarantine/*/innsending.xml"))
+
+        def names(path):
+            return lambda m: m["files"][-1].update(path=path)
+
+        def rights(mode):
+            return lambda m: m["files"][-1].update(mode=mode)
+
+        cases = {"absolute": (names(f"spool/work/{outside}/evil"), "leads elsewhere"), "dots": (names("spool/../../outside/evil"), "leads elsewhere"),
+                 "another place": (names("etc/evil"), ""), "set-user-id": (rights(0o4755), "mode"), "executable": (rights(0o755), "mode"),
+                 "a link in the backup": (lambda m: None, "neither a file nor a folder")}
+        for name, (change, said) in cases.items():
+            with self.subTest(name):
+                copy = inst.folder / f"copy-{name.replace(' ', '-')}"
+                shutil.copytree(folder, copy)
+                if name == "a link in the backup":
+                    at = copy / body.relative_to(folder)
+                    at.unlink()
+                    at.symlink_to(body)
+                self.forged(copy, change)
+                done = bare(inst, "restore", copy, check=False)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(said, done.stderr.decode())
+                self.assertEqual([p.name for p in outside.iterdir()], ["there"])
+        # A link where the spool's folders should be, as a core that was broken into could have left it.
+        shutil.rmtree(inst.spool)
+        inst.spool.mkdir()
+        (inst.spool / "kvittering").symlink_to(outside)
+        self.assertNotEqual(bare(inst, "restore", folder, check=False).returncode, 0)
+        self.assertEqual([p.name for p in outside.iterdir()], ["there"])
+
+    def test_what_a_source_leaves_in_its_way_hinders_no_backup(self):
+        inst, rows = self.stage()
+        strange = inst.spool / "inbox/new" / "strange \udcff name"
+        for at in (strange, inst.spool / "inbox/new/deep/a/b/c/d/e"):
+            at.mkdir(parents=True)
+            (at / "x").write_text("x")
+        runnable = inst.spool / "inbox/new/run"
+        runnable.write_text("#!/bin/sh")
+        runnable.chmod(0o6755)
+        folder = inst.folder / "backup"
+        said = json.loads(bare(inst, "--json", "backup", folder).stdout)
+        self.assertEqual(len(said["manifest_sha256"]), 64)
+        self.lose(inst)
+        again = json.loads(bare(inst, "--json", "restore", folder).stdout)
+        self.assertEqual(again["manifest_sha256"], said["manifest_sha256"])
+        self.assertEqual(oct((inst.spool / "inbox/new/run").stat().st_mode & 0o7777), "0o644")
+        inst.start_core()
+        self.assertEqual(inst.row(rows["held"]["id"])["state"], "held")
+
+    @unittest.skipUnless(shutil.which("setpriv"), "needs setpriv")
+    def test_the_core_can_start_after_root_restored(self):
+        inst, _ = self.stage()
+        folder = inst.folder / "backup"
+        bare(inst, "backup", folder)
+        self.lose(inst)
+        # As the package leaves it: the core's folders, before its first start.
+        inst.spool.mkdir(mode=0o755)
+        os.chown(inst.spool, 1, 1)
+        bare(inst, "restore", folder)
+        lock = (inst.spool / "lock").stat()
+        self.assertEqual((lock.st_uid, lock.st_gid), (1, 1))
 
     def test_restore_mixes_no_two_histories(self):
         inst, _ = self.stage()

@@ -377,8 +377,11 @@ void Dispatcher::reload() {
     for (auto& [name, route] : change->routes) {
         const auto [at, added] = registers_.try_emplace(name);
         Standing& standing = at->second;
-        if (added) standing.since = clock_->utc();
-        retire(name, standing);
+        if (added) {
+            standing.since = clock_->utc();
+        } else {
+            retire(name, standing);
+        }
         standing.route = std::move(route);
     }
     // Messages for a register that was not known are discovered now.

@@ -49,6 +49,7 @@ Result<std::optional<std::int64_t>> close_older(FileSystem& fs, const Path& jour
         TPF_TRY(db.run("PRAGMA wal_checkpoint(TRUNCATE)"));
     }
     const auto log = fs.info(beside(journal, "-wal"));
+    if (!log && log.error().code() != Code::not_found) return fail(log.error());
     if (log && log.value().size != 0)
         return fail(Code::journal, "the old journal cannot be brought into one file", "is its disk full?");
     TPF_TRY(auto db, sqlite::Database::inspect(journal));

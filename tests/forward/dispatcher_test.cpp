@@ -187,7 +187,7 @@ TEST_SUITE("forward/dispatcher") {
         dispatcher.on_hangup([&]() -> std::optional<forward::DispatcherChange> {
             auto next = route(kB, always(Kind::answered));
             if (++asked == 2)
-                next.emplace(kA, Dispatcher::Route{1, std::make_unique<PosterDouble>(always(Kind::answered))});
+                next.emplace(kA, Dispatcher::Route{2, std::make_unique<PosterDouble>(always(Kind::answered))});
             return forward::DispatcherChange{quick(false), std::move(next)};
         });
         auto report = std::async(std::launch::async, [&] { return dispatcher.run([] {}, signals.ends[0]); });

@@ -149,8 +149,9 @@ class Backup(Case):
                 self.assertIn(said, done.stderr.decode())
                 self.assertEqual([p.name for p in outside.iterdir()], ["there"])
         # A link where the spool's folders should be, as a core that was broken into could have left it.
-        shutil.rmtree(inst.spool)
-        inst.spool.mkdir()
+        for part in ("inbox", "work", "outbox", "receipts", "quarantine", "kvittering"):
+            (inst.spool / part).mkdir(parents=True)
+        (inst.spool / "kvittering").rmdir()
         (inst.spool / "kvittering").symlink_to(outside)
         self.assertNotEqual(bare(inst, "restore", folder, check=False).returncode, 0)
         self.assertEqual([p.name for p in outside.iterdir()], ["there"])

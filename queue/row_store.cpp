@@ -22,8 +22,9 @@ struct Step {
     std::string_view sql;
 };
 // 1, never released: the audit log was a chain of hashes.
-// 2: the log was a tree without checkpoints. EventLog::prepare makes their table; the number is there so that a program
-//    that makes none does not go on with a log that has some.
+// 2: the log was a tree without checkpoints, or with those of an earlier form. EventLog::prepare sees to their table;
+// the
+//    number is there so that the journal is kept before it does, and no program of version 2 goes on with it.
 constexpr std::array kSteps{Step{2, ""}};
 static_assert(kSteps.back().from + 1 == kVersion);
 

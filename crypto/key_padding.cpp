@@ -56,6 +56,13 @@ OperationInput::OperationInput(ByteView wrapped, ByteView modulus)
 
 KeyPadding::KeyPadding(KeyTransport transport) : padding_(Botan::get_eme(padding_name(transport))) {}
 
+Botan::secure_vector<std::uint8_t> KeyPadding::put_on(ByteView key, std::size_t modulus_bits) const {
+    // Botan wants the bits of the largest number that is surely below the modulus, and leaves leading zero bytes out.
+    auto encoded = padding_->encode(key.data(), key.size(), modulus_bits - 1, system_generator());
+    encoded.insert(encoded.begin(), (modulus_bits + 7) / 8 - encoded.size(), 0);
+    return encoded;
+}
+
 Botan::secure_vector<std::uint8_t> KeyPadding::open_or_random(ByteView encoded, bool is_ciphertext,
                                                               std::size_t size) const {
     const auto random = system_generator().random_vec(size);

@@ -1,6 +1,7 @@
 #pragma once
-// Takes a content key out of its padding (RFC 8017 §§ 7.1.2 step 3, 7.2.2 step 3) in constant time, for whatever did
-// the private operation: the padding is Botan's, the choice between key and random bytes ours. Internal to crypto/.
+// A content key's padding, put on (RFC 8017 §§ 7.1.1 step 2, 7.2.1 step 2) and taken off (§§ 7.1.2 step 3, 7.2.2
+// step 3) in constant time, for whatever does the RSA operation: the padding is Botan's, the choice between key and
+// random bytes ours. Internal to crypto/.
 
 #include <botan/eme.h>
 #include <botan/secmem.h>
@@ -28,6 +29,8 @@ struct OperationInput {
 class KeyPadding {
   public:
     explicit KeyPadding(KeyTransport transport);
+    /// The encoded message, as long as the modulus. Botan's exception when the key is too long for that modulus.
+    [[nodiscard]] Botan::secure_vector<std::uint8_t> put_on(ByteView key, std::size_t modulus_bits) const;
     /// `encoded`: what the private operation gave, as long as the modulus. Always `size` bytes: random ones when the
     /// padding is wrong, another number of bytes is inside, or it was no ciphertext, by the same steps.
     [[nodiscard]] Botan::secure_vector<std::uint8_t> open_or_random(ByteView encoded, bool is_ciphertext,

@@ -13,7 +13,7 @@
 #include "crypto/key_padding.h"
 #include "crypto/pkcs8.h"
 #include "crypto/random.h"
-#include "crypto/rsa_private_operation.h"
+#include "crypto/rsa_operation.h"
 
 namespace tpf::crypto {
 namespace {
@@ -75,67 +75,75 @@ std::size_t RsaPublicKey::modulus_bytes() const noexcept {
     return state_->key.get_n().bytes();
 }
 
+/// What a thread needs to wrap or to open keys of one transport.
+struct TransportTools {
+    RsaOperation::Session operation;
+    KeyPadding padding;
+};
+
+namespace {
+
+Result<TransportTools> wrapping_tools(const Botan::RSA_PublicKey& key, KeyTransport transport) {
+    TPF_TRY(const auto operation, RsaOperation::of_public(key));
+    TPF_TRY(auto session, operation.session());
+    return TransportTools{std::move(session), KeyPadding(transport)};
+}
+
+}  // namespace
+
 struct KeyWrapper::State {
-    State(const RsaPublicKey& key_, KeyTransport transport)
-        : key(key_), encryptor(key.state().key, system_generator(), padding_name(transport)) {}
-    RsaPublicKey key;
-    Botan::PK_Encryptor_EME encryptor;
+    std::size_t modulus_bits;
+    Result<TransportTools> tools;  // an error: told of when a key is to be wrapped
 };
 
 KeyWrapper::KeyWrapper(const RsaPublicKey& key, KeyTransport transport)
-    : state_(std::make_unique<State>(key, transport)) {}
+    : state_(std::make_unique<State>(State{key.bits(), wrapping_tools(key.state().key, transport)})) {}
 KeyWrapper::~KeyWrapper() = default;
 KeyWrapper::KeyWrapper(KeyWrapper&&) noexcept = default;
 
 Result<Bytes> KeyWrapper::wrap(const ContentKey& key) {
-    const ByteView bytes = key.key.bytes(SecretToken::access());
+    if (!state_->tools) return state_->tools.error();
+    const TransportTools& tools = state_->tools.value();
     try {
-        Bytes wrapped = state_->encryptor.encrypt(bytes.data(), bytes.size(), system_generator());
-        // Botan leaves out leading zero bytes in some versions; RFC 8017 has a ciphertext of the modulus' length.
-        wrapped.insert(wrapped.begin(), state_->key.modulus_bytes() - wrapped.size(), 0);
-        return wrapped;
+        const auto encoded = tools.padding.put_on(key.key.bytes(SecretToken::access()), state_->modulus_bits);
+        TPF_TRY(const auto wrapped, tools.operation.apply(encoded));
+        return Bytes(wrapped.begin(), wrapped.end());
     } catch (const std::exception&) {
         return fail(Code::internal, "the key could not be wrapped");
     }
 }
 
-/// What a thread needs to open keys of one transport.
-struct Opener {
-    RsaPrivateOperation::Session operation;
-    KeyPadding padding;
-};
-
 struct RsaPrivateKey::State {
     [[nodiscard]] static Result<std::shared_ptr<State>> create(Botan::RSA_PrivateKey key) {
-        TPF_TRY(auto operation, RsaPrivateOperation::create(key));
+        TPF_TRY(auto operation, RsaOperation::of_private(key));
         return std::make_shared<State>(std::move(key), std::move(operation));
     }
-    State(Botan::RSA_PrivateKey key_, RsaPrivateOperation operation_)
+    State(Botan::RSA_PrivateKey key_, RsaOperation operation_)
         : key(std::move(key_)), operation(std::move(operation_)), modulus(Botan::BigInt::encode(key.get_n())) {}
 
-    [[nodiscard]] Result<Opener> take(KeyTransport transport) {
+    [[nodiscard]] Result<TransportTools> take(KeyTransport transport) {
         {
             const std::lock_guard lock(mutex);
             auto& idle = pool[static_cast<std::size_t>(transport)];
             if (!idle.empty()) {
-                Opener opener = std::move(idle.back());
+                TransportTools tools = std::move(idle.back());
                 idle.pop_back();
-                return opener;
+                return tools;
             }
         }
         TPF_TRY(auto session, operation.session());
-        return Opener{std::move(session), KeyPadding(transport)};
+        return TransportTools{std::move(session), KeyPadding(transport)};
     }
-    void give_back(KeyTransport transport, Opener opener) {
+    void give_back(KeyTransport transport, TransportTools tools) {
         const std::lock_guard lock(mutex);
-        pool[static_cast<std::size_t>(transport)].push_back(std::move(opener));
+        pool[static_cast<std::size_t>(transport)].push_back(std::move(tools));
     }
 
     const Botan::RSA_PrivateKey key;
-    const RsaPrivateOperation operation;
+    const RsaOperation operation;
     const Bytes modulus;  // big-endian, no leading zero
     std::mutex mutex;
-    std::array<std::vector<Opener>, kTransportCount> pool;
+    std::array<std::vector<TransportTools>, kTransportCount> pool;
 };
 
 RsaPrivateKey RsaPrivateKey::generate(std::size_t bits) {
@@ -163,11 +171,11 @@ RsaPublicKey RsaPrivateKey::public_key() const {
 Result<ContentKey> RsaPrivateKey::unwrap(KeyTransport transport, ContentCipher cipher, ByteView wrapped) const {
     const std::size_t size = key_size(cipher);
     try {
-        TPF_TRY(Opener opener, state_->take(transport));
+        TPF_TRY(TransportTools tools, state_->take(transport));
         const OperationInput input(wrapped, state_->modulus);
-        TPF_TRY(const auto encoded, opener.operation.apply(input.octets));
-        const auto key = opener.padding.open_or_random(encoded, input.is_ciphertext, size);
-        state_->give_back(transport, std::move(opener));
+        TPF_TRY(const auto encoded, tools.operation.apply(input.octets));
+        const auto key = tools.padding.open_or_random(encoded, input.is_ciphertext, size);
+        state_->give_back(transport, std::move(tools));
         return ContentKey{cipher, SecretBytes::copy_of(key)};
     } catch (const std::exception&) {
         return fail(Code::no_key, "the private key cannot be used");

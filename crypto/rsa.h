@@ -1,6 +1,6 @@
 #pragma once
-// RSA key transport (RFC 8017 RSAES-OAEP; RSAES-PKCS1-v1_5 for legacy keys). Keys, public operations and the
-// constant-time unpadding are Botan's, the private operation is OpenSSL's (rsa_private_operation.h says why).
+// RSA key transport (RFC 8017 RSAES-OAEP; RSAES-PKCS1-v1_5 for legacy keys). Keys and padding are Botan's, the
+// arithmetic is OpenSSL's (rsa_operation.h says why).
 
 #include <memory>
 #include <string>
@@ -37,7 +37,7 @@ class RsaPublicKey {
     friend class RsaPrivateKey;
 };
 
-/// Wraps content keys. Keeps Botan's encryptor, which is costly to make: one per thread and key. Not thread-safe.
+/// Wraps content keys. Costly to make: one per thread and key. Not thread-safe.
 class KeyWrapper {
   public:
     KeyWrapper(const RsaPublicKey& key, KeyTransport transport);

@@ -414,8 +414,11 @@ class Installation:
     def row(self, message):
         return self.ask("queue show", id=message)
 
+    # Where a message of that state lies. The journal decides and the folder follows, a moment later.
+    FOLDER_OF = {"committed": "outbox", "quarantined": "quarantine", "held": "quarantine"}
+
     def wait_state(self, message, *states, seconds=DEADLINE):
-        """The row, once its state is one of these."""
+        """The row, once its state is one of these and its folder has followed."""
         seen = {}
 
         def probe():
@@ -425,7 +428,10 @@ class Installation:
                 if error.code != "FINNES_IKKE":
                     raise
                 return None
-            return seen["row"] if seen["row"]["state"] in states else None
+            row = seen["row"]
+            folder = self.FOLDER_OF.get(row["state"])
+            followed = folder is None or row.get("removed") or (self.spool / folder / message).exists()
+            return row if row["state"] in states and followed else None
         try:
             return until(f"message {message} to be {' or '.join(states)}", probe, seconds)
         except AssertionError as error:

@@ -204,6 +204,15 @@ class Journal {
     [[nodiscard]] Result<PersonMarks> marks(const MessageRow& row);
     /// The text behind MessageRow::settings.
     [[nodiscard]] Result<std::string> settings(std::string_view digest);
+    /// The settings that a pass may still be made under: those of claimed and committed messages (an output that is
+    /// lost is made again), and of quarantined ones that were committed before (a retry makes the same bytes).
+    struct BoundSettings {
+        std::string json;
+        std::optional<RegisterName> to;  ///< none: no pass has read it yet
+        SpoolId example;                 ///< the one of these messages with the lowest id
+        std::uint64_t messages = 0;
+    };
+    [[nodiscard]] Result<std::vector<BoundSettings>> bound_settings();
     /// The audit log's own end of a transaction (AuditSink::seal) without a change: after a start, and when its key
     /// came.
     [[nodiscard]] Status seal();

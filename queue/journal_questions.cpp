@@ -165,6 +165,30 @@ Result<std::vector<SpoolId>> Journal::ids_in(State state) {
                      [&](sqlite::Statement& statement) { statement.bind(1, to_string(state)); });
 }
 
+Result<std::vector<Journal::BoundSettings>> Journal::bound_settings() {
+    std::vector<BoundSettings> all;
+    TPF_TRY(writer_->ask([&](sqlite::Database& db) -> Status {
+        TPF_TRY(auto statement,
+                db.prepare("SELECT s.json, m.register, MIN(m.id), COUNT(*) FROM messages m JOIN settings s "
+                           "ON s.digest = m.settings WHERE m.state IN (?1, ?2) OR (m.state = ?3 AND m.committed NOT "
+                           "NULL) GROUP BY m.settings, m.register"));
+        statement.bind(1, to_string(State::claimed));
+        statement.bind(2, to_string(State::committed));
+        statement.bind(3, to_string(State::quarantined));
+        while (true) {
+            TPF_TRY(const bool more, statement.step());
+            if (!more) return ok();
+            const auto example = SpoolId::parse(statement.text(2));
+            if (!example) return fail(Code::journal, "a message's row holds no spool id");
+            BoundSettings& one = all.emplace_back(BoundSettings{statement.text(0), {}, example.value(), 0});
+            one.messages = static_cast<std::uint64_t>(statement.number(3));
+            if (statement.is_null(1)) continue;
+            TPF_TRY(one.to, RegisterName::parse(statement.text(1)));
+        }
+    }));
+    return all;
+}
+
 Result<std::map<State, std::uint64_t>> Journal::counts() {
     std::map<State, std::uint64_t> counts;
     TPF_TRY(writer_->ask([&](sqlite::Database& db) -> Status {

@@ -77,7 +77,7 @@ Spool::Spool(FileSystem& fs, Folders folders, SpoolOptions options)
 Result<std::unique_ptr<Spool>> Spool::open(FileSystem& fs, const Path& root, SpoolOptions options) {
     Folders folders(root);
     TPF_TRY(make_folders(fs, folders));
-    return std::unique_ptr<Spool>(new Spool(fs, std::move(folders), options));
+    return std::unique_ptr<Spool>(new Spool(fs, std::move(folders), std::move(options)));
 }
 
 Result<Spool::Room> Spool::room() const {

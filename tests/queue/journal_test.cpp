@@ -417,6 +417,36 @@ TEST_SUITE("queue/journal") {
         good(journal->check());
     }
 
+    TEST_CASE_FIXTURE(JournalFixture, "settings bind whoever a pass may still be made for") {
+        const auto bound = [&] {
+            std::vector<std::pair<SpoolId, std::uint64_t>> found;
+            for (const auto& one : get(journal->bound_settings())) {
+                CHECK(one.json == claim_of(one.example).settings);
+                CHECK(one.to.has_value() == row(one.example).to.has_value());
+                found.emplace_back(one.example, one.messages);
+            }
+            return found;
+        };
+        using Found = decltype(bound());
+        CHECK(bound().empty());
+        const SpoolId bad = claimed();
+        CHECK(bound() == Found{{bad, 1}});
+        good(quarantine(bad, Code::not_xml));  // a retry takes the settings of its day
+        CHECK(bound().empty());
+        const SpoolId sent = committed();
+        CHECK(bound() == Found{{sent, 1}});
+        good(journal->quarantine(sent, {.code = Code::register_refused, .reason = "422", .register_kode = "X-9"},
+                                 entry(AuditKind::receipt_refused)));
+        CHECK(bound() == Found{{sent, 1}});  // it must come out with the same bytes
+        good(retry(sent));
+        CHECK(bound() == Found{{sent, 1}});
+        CHECK(pass(sent, "melding").kind == PassOutcome::Kind::committed);
+        const SpoolId other = claimed();
+        CHECK(bound().size() == 2);  // of one nobody knows yet where it goes
+        good(delivered(sent));
+        CHECK(bound() == Found{{other, 1}});
+    }
+
     TEST_CASE_FIXTURE(JournalFixture, "payloads are removable after their time") {
         const SpoolId id = committed();
         good(delivered(id));

@@ -18,7 +18,7 @@ class Playground:
         self.credentials = f"{root}/credentials"
         for folder in (self.credentials, f"{root}/keyring"):
             os.makedirs(folder, mode=0o700)
-        with open(f"{self.credentials}/keyring-passphrase", "w") as file:
+        with open(f"{self.credentials}/keyring-passphrase", "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
             file.write("bench")
         with open(f"{root}/tpf.toml", "w") as file:
             file.write(f"""[installation]

@@ -1,18 +1,17 @@
 #include "crypto/key_ring.h"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "base/log.h"
 #include "crypto/check_value.h"
-#include "crypto/key_file.h"
 #include "crypto/key_ring_state.h"
 
 namespace tpf::crypto {
 namespace {
 
 constexpr std::string_view kTpf = "TPF";
+constexpr std::size_t kPseudonymKeySize = 32;
 
 auto usage(std::string detail) {
     return fail(Code::usage, std::move(detail));
@@ -47,6 +46,18 @@ KeyFacts new_facts(const KeyRing::GenerateRequest& request, std::size_t bits, st
     return facts;
 }
 
+/// Two registers, or two versions, under one key would be linked.
+Status check_existing(const KeyRing::GenerateRequest& request, const Keys& keys) {
+    if (request.kind != KeyKind::pseudonym || request.place == KeyPlace::token)
+        return usage("only a pseudonym key in a file, or wrapped by a token, is taken in as it is");
+    if (request.existing->size() != kPseudonymKeySize) return usage("a pseudonym key has 32 bytes");
+    const std::string check = check_value(*request.existing);
+    for (const KeyPointer& key : keys) {
+        if (key->facts.check_value == check) return usage("this is the key " + key->facts.id.str());
+    }
+    return ok();
+}
+
 Status check_request(const KeyRing::GenerateRequest& request, const Keys& keys) {
     if (!has_secret(request.kind)) return usage("a key of this kind is imported, not generated");
     TPF_TRY(check_first_state(request.state));
@@ -62,6 +73,9 @@ Status check_request(const KeyRing::GenerateRequest& request, const Keys& keys) 
     }
     if ((request.version != 0) != (request.kind == KeyKind::pseudonym)) {
         return usage("a pseudonym key, and no other, has a version from 1");
+    }
+    if (request.existing) {
+        TPF_TRY(check_existing(request, keys));
     }
     for (const KeyPointer& key : keys) {
         const KeyFacts& facts = key->facts;
@@ -88,9 +102,13 @@ Result<KeyPointer> make_in_token(const KeyRing::GenerateRequest& request, UtcTim
     return std::make_shared<const Key>(Key{new_facts(request, 256, check, now)});
 }
 
+SecretBytes pseudonym_secret(const KeyRing::GenerateRequest& request) {
+    return request.existing ? request.existing->clone() : SecretBytes::random(kPseudonymKeySize);
+}
+
 Result<KeyPointer> make_wrapped(const KeyRing::GenerateRequest& request, UtcTime now, KeyFolder& folder,
                                 const TokenPointer& token) {
-    const auto made = SecretBytes::random(32);
+    const auto made = pseudonym_secret(request);
     Key key{new_facts(request, 256, check_value(made), now)};
     TPF_TRY(auto octets, WrappedSecret::wrap(*token, made));
     TPF_TRY(folder.write_wrapped(key.facts, octets));
@@ -124,7 +142,7 @@ Result<KeyPointer> make_signing_key(const KeyRing::GenerateRequest& request, Utc
 
 Result<KeyPointer> make_pseudonym_key(const KeyRing::GenerateRequest& request, UtcTime now, KeyFolder& folder,
                                       const RingKdf& kdf) {
-    auto made = SecretBytes::random(32);
+    auto made = pseudonym_secret(request);
     Key key{new_facts(request, 256, check_value(made), now)};
     TPF_TRY(folder.write_secret(key.facts, kdf, made));
     key.secret = std::make_shared<const SecretBytes>(std::move(made));
@@ -142,12 +160,6 @@ Status check_sharing(const KeyFacts& fresh, const Keys& keys) {
     return ok();
 }
 
-PublishedKey published(const Key& key) {
-    const KeyFacts& facts = key.facts;
-    return {facts.id, facts.reg ? facts.reg->str() : std::string(kTpf), facts.valid_from, facts.valid_to, facts.policy,
-            *key.rsa};
-}
-
 }  // namespace
 
 KeyRing::KeyRing(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -159,6 +171,7 @@ Result<std::unique_ptr<KeyRing>> KeyRing::open(FileSystem& fs, const Path& folde
     TPF_TRY(const auto record, state->folder.read_record());
     state->kdf = record.kdf;
     state->restored = record.restored;
+    state->last_published = record.published;
     for (const std::string& name : state->folder.strangers(record))
         log::warning("a file in the key folder that no key of the ring names", {{"path", (folder / name).string()}});
     TPF_TRY(auto keys, load_all_keys(state->folder, record, state->token));
@@ -318,26 +331,6 @@ std::vector<VerifyKey> KeyRing::receipt_keys(const RegisterName& reg) const {
         }
     }
     return all;
-}
-
-Result<std::string> KeyRing::publish(unsigned edition, UtcTime now) const {
-    const auto today = norwegian_date(now);
-    KeyFile file{{}, edition, {}};
-    const auto keys = state_->keys();
-    for (const KeyPointer& key : *keys) {
-        const KeyFacts& facts = key->facts;
-        if (has_validity(facts.kind) && facts.state == KeyState::active && facts.valid_to >= today) {
-            file.keys.push_back(published(*key));
-        }
-    }
-    const auto order = [](const PublishedKey& key) { return std::tuple(key.owner != kTpf, key.owner, key.valid_from); };
-    std::stable_sort(file.keys.begin(), file.keys.end(),
-                     [&](const PublishedKey& a, const PublishedKey& b) { return order(a) < order(b); });
-    const auto last =
-        std::find_if(file.keys.rbegin(), file.keys.rend(), [](const PublishedKey& key) { return key.owner == kTpf; });
-    if (last == file.keys.rend()) return fail(Code::no_key, "no active message key to publish");
-    file.version = format_date(last->valid_from).substr(0, 4);
-    return file.write();
 }
 
 }  // namespace tpf::crypto

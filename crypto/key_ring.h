@@ -62,6 +62,15 @@ struct RingRestored {
     std::string backup;
 };
 
+/// What nine digits hold (formats.md § 5).
+inline constexpr unsigned kMaxEdition = 999'999'999;
+/// The last key file that was made for the senders.
+struct PublishedEdition {
+    unsigned edition;    ///< utgave
+    std::string sha256;  ///< of the file
+    friend bool operator==(const PublishedEdition&, const PublishedEdition&) = default;
+};
+
 /// What may be shown of a key.
 struct KeyFacts {
     KeyId id;
@@ -117,6 +126,8 @@ class KeyRing {
         KeyState state = KeyState::active;  ///< or prepared
         KeyActor actor{};
         KeyPlace place = KeyPlace::file;
+        /// A pseudonym key that exists already (32 bytes), in place of a fresh one. Not for place token.
+        std::shared_ptr<const SecretBytes> existing{};
     };
     /// Made, and in use at once unless only prepared. An id, or a pseudonym version, that exists, or a request that
     /// does not fit its kind: Code::usage. Without a passphrase: Code::config. RSA: seconds, during which readers go
@@ -217,8 +228,14 @@ class KeyRing {
 
     /// The senders' key file (formats.md § 5), UTF-16LE with BOM: active message and register keys that have not ended,
     /// the TPF's first, then by register and valid_from. versjon is the year of valid_from of the newest message key;
-    /// without one Code::no_key.
-    [[nodiscard]] Result<std::string> publish(unsigned edition, UtcTime now) const;
+    /// without one Code::no_key. `edition`: the one after the last when none is given; senders refuse a lower one than
+    /// they have used, so that one lower than the last is Code::usage, and the last one again where it would be another
+    /// file. The number is on disk before the file is handed out.
+    struct PublishedFile {
+        std::string content;
+        PublishedEdition edition;
+    };
+    [[nodiscard]] Result<PublishedFile> publish(std::optional<unsigned> edition, UtcTime now);
 
   private:
     struct State;

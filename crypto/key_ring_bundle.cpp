@@ -11,7 +11,6 @@ namespace tpf::crypto {
 namespace {
 
 constexpr std::size_t kLength = 4;
-constexpr auto kToken = &SecretToken::access;
 
 bool has_part(const KeyFacts& facts) {
     return has_secret(facts.kind) && facts.state != KeyState::destroyed && facts.place != KeyPlace::token;
@@ -27,11 +26,11 @@ SecretBytes join(const std::vector<SecretBytes>& parts) {
     std::size_t size = 0;
     for (const SecretBytes& part : parts) size += kLength + part.size();
     SecretBytes whole(size);
-    auto out = whole.writable(kToken());
+    auto out = whole.writable(SecretToken::access());
     for (const SecretBytes& part : parts) {
         for (std::size_t i = 0; i < kLength; ++i)
             out[i] = static_cast<std::uint8_t>(part.size() >> (8 * (kLength - 1 - i)));
-        const ByteView bytes = part.bytes(kToken());
+        const ByteView bytes = part.bytes(SecretToken::access());
         std::copy(bytes.begin(), bytes.end(), out.begin() + kLength);
         out = out.subspan(kLength + part.size());
     }
@@ -45,7 +44,7 @@ auto no_bundle() {
 /// The parts lie in the bundle.
 Result<std::vector<ByteView>> divide(const SecretBytes& bundle) {
     std::vector<ByteView> parts;
-    ByteView rest = bundle.bytes(kToken());
+    ByteView rest = bundle.bytes(SecretToken::access());
     while (!rest.empty()) {
         if (rest.size() < kLength) return no_bundle();
         std::size_t size = 0;
@@ -102,8 +101,10 @@ Status write_key(KeyFolder& folder, const Key& key, const RingKdf& kdf) {
 }  // namespace
 
 Result<SecretBytes> KeyRing::bundle() const {
+    const std::lock_guard lock(state_->changing);
     const auto keys = state_->keys();
     RingRecord record;
+    record.published = state_->last_published;
     for (const KeyPointer& key : *keys) record.keys.push_back(key->facts);
     std::vector<SecretBytes> parts;
     parts.push_back(SecretBytes::copy_of(as_bytes(write_ring(record))));

@@ -159,6 +159,16 @@ Result<std::optional<RingRestored>> parse_restored(const Json& json) {
     return std::optional<RingRestored>({at, std::move(by), std::move(reason), std::move(backup)});
 }
 
+Result<std::optional<PublishedEdition>> parse_published(const Json& json) {
+    const auto found = json.find("published");
+    if (found == json.end()) return std::optional<PublishedEdition>();
+    TPF_TRY(only_members(*found, {"edition", "sha256"}));
+    TPF_TRY(const auto edition, number_of(*found, "edition"));
+    TPF_TRY(auto sha256, text_of(*found, "sha256"));
+    if (edition == 0 || edition > kMaxEdition) return bad("\"edition\" is out of bounds");
+    return std::optional<PublishedEdition>({static_cast<unsigned>(edition), std::move(sha256)});
+}
+
 Result<KeyFacts> parse_entry(const Json& json) {
     TPF_TRY(
         only_members(json, {"id", "kind", "state", "register", "keyVersion", "validFrom", "validTo", "profile", "bits",
@@ -279,7 +289,7 @@ Result<RingRecord> parse_ring(std::string_view text) {
     if (text.empty()) return record;
     const Json json = Json::parse(text, nullptr, false);
     if (json.is_discarded()) return bad("not JSON");
-    TPF_TRY(only_members(json, {"format", "version", "kdf", "restored", "keys"}));
+    TPF_TRY(only_members(json, {"format", "version", "kdf", "restored", "published", "keys"}));
     TPF_TRY(const auto format, text_of(json, "format"));
     TPF_TRY(const auto version, number_of(json, "version"));
     if (format != kFormat) return bad("not a key ring");
@@ -288,6 +298,7 @@ Result<RingRecord> parse_ring(std::string_view text) {
         TPF_TRY(record.kdf, parse_kdf(json["kdf"]));
     }
     TPF_TRY(record.restored, parse_restored(json));
+    TPF_TRY(record.published, parse_published(json));
     if (!json.contains("keys") || !json["keys"].is_array()) return bad("\"keys\" is missing or no list");
     std::set<std::string> ids;
     std::set<std::pair<std::string, unsigned>> pseudonyms;
@@ -316,6 +327,9 @@ std::string write_ring(const RingRecord& record) {
                                 {"by", restored.by},
                                 {"reason", restored.reason},
                                 {"backup", restored.backup}};
+    }
+    if (record.published) {
+        json["published"] = Json{{"edition", record.published->edition}, {"sha256", record.published->sha256}};
     }
     json["keys"] = Json::array();
     for (const KeyFacts& facts : record.keys) json["keys"].push_back(to_json(facts));

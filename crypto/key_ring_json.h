@@ -25,7 +25,8 @@ struct RingKdf {
 struct RingRecord {
     std::optional<RingKdf> kdf;  ///< there once the ring holds, or held, a pseudonym key
     std::vector<KeyFacts> keys;
-    std::optional<RingRestored> restored;  ///< not in the audit log yet
+    std::optional<RingRestored> restored;       ///< not in the audit log yet
+    std::optional<PublishedEdition> published;  ///< none: no key file was made yet
 };
 
 [[nodiscard]] bool has_validity(KeyKind kind) noexcept;

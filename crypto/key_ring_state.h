@@ -26,7 +26,7 @@ struct KeyRing::State {
         present.swap(fresh);
     }
     [[nodiscard]] RingRecord record_of(const Keys& all) const {
-        RingRecord record{kdf, {}, restored};
+        RingRecord record{kdf, {}, restored, last_published};
         for (const KeyPointer& each : all) record.keys.push_back(each->facts);
         return record;
     }
@@ -80,9 +80,10 @@ struct KeyRing::State {
 
     const TokenPointer token;  // may be nullptr
     std::mutex changing;
-    KeyFolder folder;                      // under `changing`
-    std::optional<RingKdf> kdf;            // under `changing`
-    std::optional<RingRestored> restored;  // under `changing`
+    KeyFolder folder;                                // under `changing`
+    std::optional<RingKdf> kdf;                      // under `changing`
+    std::optional<RingRestored> restored;            // under `changing`
+    std::optional<PublishedEdition> last_published;  // under `changing`
     mutable std::mutex reading;
     std::shared_ptr<const Keys> present = std::make_shared<const Keys>();
 };

@@ -4,6 +4,8 @@
 #include "conf/output_settings.h"
 #include "daemon/commands.h"
 #include "daemon/key_warnings.h"
+#include "daemon/process.h"
+#include "daemon/status.h"
 
 namespace tpf::daemon {
 namespace {
@@ -111,7 +113,7 @@ Result<Json> Commands::keys_list(const Call&) {
     Json list = Json::array();
     const auto all = core_.keys.list();
     for (const KeyFacts& key : all) list.push_back(facts_json(key, all, core_.clock.utc()));
-    return Json{{"keys", std::move(list)}};
+    return Json{{"keys", std::move(list)}, {"forwarder", forwarder_certificates(core_)}};
 }
 
 Result<Json> Commands::keys_show(const Call& call) {
@@ -130,8 +132,19 @@ Result<Json> Commands::keys_show(const Call& call) {
     return json;
 }
 
-/// The intention is logged before anything changes: what cannot be logged is not done.
+/// One that an earlier installation used. It never passes over the socket: the service has it as a credential.
+Result<Json> Commands::import_pseudonym_key(const Call& call) {
+    TPF_TRY(const std::string credential, text_arg(call.args, "credential", true));
+    TPF_TRY(auto existing, read_raw_key(credential));
+    return make_key(call, std::make_shared<const crypto::SecretBytes>(std::move(existing)));
+}
+
 Result<Json> Commands::keys_generate(const Call& call) {
+    return make_key(call, nullptr);
+}
+
+/// The intention is logged before anything changes: what cannot be logged is not done.
+Result<Json> Commands::make_key(const Call& call, std::shared_ptr<const crypto::SecretBytes> existing) {
     TPF_TRY(const std::string kind_text, text_arg(call.args, "kind", true));
     TPF_TRY(const KeyKind kind, crypto::parse_key_kind(kind_text));
     TPF_TRY(const KeyId id, id_arg(call.args));
@@ -146,17 +159,19 @@ Result<Json> Commands::keys_generate(const Call& call) {
     TPF_TRY(std::string place_text, text_arg(call.args, "place", false));
     TPF_TRY(const auto place, crypto::parse_key_place(place_text.empty() ? "file" : place_text));
     if (version > 9999 || bits > 16384) return fail(Code::usage, "version or bits is too large");
-    AuditEntry begun = entry_of(call.who, "generate", id);
+    const bool is_new = existing == nullptr;
+    AuditEntry begun = entry_of(call.who, is_new ? "generate" : "import", id);
     begun.with("kind", kind_text).with("place", to_string(place));
     TPF_TRY(core_.journal.record(with_reason(begun, actor)));
     TPF_TRY(const KeyFacts facts,
-            core_.keys.generate({kind, id, std::move(reg), static_cast<unsigned>(version), from, to, policy,
-                                 static_cast<std::size_t>(bits), first_state(call.args), std::move(actor), place},
-                                core_.clock.utc()));
-    AuditEntry done = entry_of(call.who, "generated", id);
+            core_.keys.generate(
+                {kind, id, std::move(reg), static_cast<unsigned>(version), from, to, policy,
+                 static_cast<std::size_t>(bits), first_state(call.args), std::move(actor), place, std::move(existing)},
+                core_.clock.utc()));
+    AuditEntry done = entry_of(call.who, is_new ? "generated" : "imported", id);
     done.with("kind", kind_text).with("state", to_string(facts.state)).with("check_value", facts.check_value);
     TPF_TRY(core_.journal.record(done));
-    log::info("key generated", {{"key", id.str()}, {"operator", call.who.name}});
+    log::info(is_new ? "key generated" : "key imported", {{"key", id.str()}, {"operator", call.who.name}});
     core_.lifecycle.wake();
     return facts_json(facts);
 }
@@ -164,6 +179,7 @@ Result<Json> Commands::keys_generate(const Call& call) {
 Result<Json> Commands::keys_import(const Call& call) {
     TPF_TRY(const std::string kind_text, text_arg(call.args, "kind", true));
     TPF_TRY(const KeyKind kind, crypto::parse_key_kind(kind_text));
+    if (kind == KeyKind::pseudonym) return import_pseudonym_key(call);
     TPF_TRY(const KeyId id, id_arg(call.args));
     TPF_TRY(auto actor, maker(call.args, call.who));
     TPF_TRY(auto reg, register_arg(call.args));
@@ -188,14 +204,18 @@ Result<Json> Commands::keys_import(const Call& call) {
 }
 
 Result<Json> Commands::keys_publish(const Call& call) {
-    TPF_TRY(const std::uint64_t edition, number_arg(call.args, "edition", 1));
-    if (edition == 0 || edition > 1'000'000) return fail(Code::usage, "the edition is a number from 1 on");
+    std::optional<unsigned> edition;
+    if (call.args.contains("edition")) {
+        TPF_TRY(const std::uint64_t wanted, number_arg(call.args, "edition", 0));
+        edition = static_cast<unsigned>(std::min<std::uint64_t>(wanted, std::uint64_t{crypto::kMaxEdition} + 1));
+    }
     TPF_TRY(const std::string reason, reading_reason(call.args));
-    TPF_TRY(const std::string file, core_.keys.publish(static_cast<unsigned>(edition), core_.clock.utc()));
+    TPF_TRY(const auto file, core_.keys.publish(edition, core_.clock.utc()));
     AuditEntry entry(AuditKind::key_event, call.who.name);
-    entry.with("action", "published").with("reason", reason).with("edition", edition).with("sha256", hex(sha256(file)));
-    TPF_TRY(core_.journal.record(entry));
-    return Json{{"file", base64(as_bytes(file))}, {"sha256", hex(sha256(file))}};
+    entry.with("action", "published").with("reason", reason).with("edition", file.edition.edition);
+    TPF_TRY(core_.journal.record(entry.with("sha256", file.edition.sha256)));
+    return Json{
+        {"file", base64(as_bytes(file.content))}, {"edition", file.edition.edition}, {"sha256", file.edition.sha256}};
 }
 
 /// The public half of the key that signs messages, or of the one named: registers need it, of a prepared one before it
@@ -214,12 +234,25 @@ Result<Json> Commands::keys_signing(const Call& call) {
 
 Result<std::string> Commands::key_needed_for(const KeyFacts& key) const {
     if (key.kind != KeyKind::pseudonym) return std::string();
-    for (const auto& [name, output] : conf::output_settings(*core_.config.now()).registers) {
-        const auto& versions = output.pseudonym_versions;
-        if (name == *key.reg && std::find(versions.begin(), versions.end(), key.version) != versions.end()) {
-            return "pseudonym_versions of register " + name.str() + " names version " + std::to_string(key.version) +
-                   " in the configuration";
-        }
+    const auto used_by = [&](const conf::OutputSettings& settings) {
+        const auto output = settings.registers.find(*key.reg);
+        if (output == settings.registers.end()) return false;
+        const auto& versions = output->second.pseudonym_versions;
+        return std::find(versions.begin(), versions.end(), key.version) != versions.end();
+    };
+    if (used_by(conf::output_settings(*core_.config.now()))) {
+        return "pseudonym_versions of register " + key.reg->str() + " names version " + std::to_string(key.version) +
+               " in the configuration; take it out there and restart tpfd first";
+    }
+    TPF_TRY(const auto all, core_.journal.bound_settings());
+    for (const auto& bound : all) {
+        if (bound.to && *bound.to != *key.reg) continue;
+        TPF_TRY(const auto settings, conf::parse_pinned(bound.json));
+        if (!used_by(settings)) continue;
+        return "message " + bound.example.str() +
+               (bound.messages > 1 ? " (and " + std::to_string(bound.messages - 1) + " more)" : std::string()) +
+               " was taken under settings that name version " + std::to_string(key.version) +
+               "; wait until it is delivered, or discard it";
     }
     return std::string();
 }
@@ -264,9 +297,7 @@ Result<Json> Commands::keys_retire(const Call& call) {
         for (const KeyFacts& key : core_.keys.list()) {
             if (key.id != id) continue;
             TPF_TRY(const std::string why, key_needed_for(key));
-            if (!why.empty())
-                return fail(Code::usage, "without " + id.str() + " messages would wait: " + why,
-                            "take the version out of pseudonym_versions and restart tpfd first");
+            if (!why.empty()) return fail(Code::usage, "without " + id.str() + " messages would wait: " + why);
         }
         return core_.keys.change(id, KeyState::retired, actor, core_.clock.utc());
     });

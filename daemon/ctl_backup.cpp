@@ -89,6 +89,19 @@ Status prove_backup(const Path& folder, const SecretBytes& bundle, const crypto:
     return ok();
 }
 
+/// "place" says what of a key is in the backup: a token's key is not, a wrapped one opens with the token only.
+Json keys_json(const std::vector<crypto::KeyFacts>& keys) {
+    Json list = Json::array();
+    for (const auto& key : keys) {
+        list.push_back({{"id", key.id.str()},
+                        {"kind", crypto::to_string(key.kind)},
+                        {"state", crypto::to_string(key.state)},
+                        {"place", crypto::to_string(key.place)},
+                        {"check_value", key.check_value}});
+    }
+    return list;
+}
+
 Result<ControlAnswer> tell_core(Ctl& ctl, const BackupOptions& options, const std::string& backup) {
     ctl.args = {{"reason", options.reason}, {"shares", options.shares}, {"threshold", options.threshold}};
     if (!backup.empty()) ctl.args["backup"] = backup;
@@ -115,7 +128,7 @@ Result<ControlAnswer> make(Ctl& ctl, const BackupOptions& options) {
     answer.result = {{"backup", backup.facts.id},
                      {"shares", options.shares},
                      {"needed", options.threshold},
-                     {"keys", ring->list().size()},
+                     {"keys", keys_json(ring->list())},
                      {"folder", options.out}};
     return answer;
 }
@@ -169,17 +182,6 @@ Result<std::vector<KeyShare>> collect(const BackupOptions& options, const crypto
     return shares;
 }
 
-Json keys_json(const std::vector<crypto::KeyFacts>& keys) {
-    Json list = Json::array();
-    for (const auto& key : keys) {
-        list.push_back({{"id", key.id.str()},
-                        {"kind", crypto::to_string(key.kind)},
-                        {"state", crypto::to_string(key.state)},
-                        {"check_value", key.check_value}});
-    }
-    return list;
-}
-
 /// The core keeps the ring in memory and would write its own over what is restored.
 Status core_is_stopped(const Ctl& ctl) {
     const auto answer = ask(ctl, "status");
@@ -222,15 +224,15 @@ void add_backup(CLI::App& keys, Ctl& ctl) {
     const auto options = std::make_shared<BackupOptions>();
     CLI::App* backup =
         verb(keys, ctl, "backup", "all keys in one sealed file, its key in shares on paper", [options](Ctl& c) {
-            harden_process();
-            return run(c, make(c, *options), print_plain);
+            protect_secrets();
+            return run(c, make(c, *options), print_backup);
         });
     backup->add_option("--shares", options->shares, "how many shares")->capture_default_str();
     backup->add_option("--threshold", options->threshold, "how many of them are needed")->capture_default_str();
     backup->add_option("--out", options->out, "folder to make")->required();
     CLI::App* restore = verb(keys, ctl, "restore", "the key ring from a backup file and enough shares; tpfd is stopped",
                              [options](Ctl& c) {
-                                 harden_process();
+                                 protect_secrets();
                                  return run(c, bring_back(c, *options), print_restore);
                              });
     restore->add_option("--backup", options->backup, "the backup file")->required();

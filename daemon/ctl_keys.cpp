@@ -16,7 +16,8 @@ int publish(Ctl& ctl) {
     const auto written = write_atomically(posix_file_system(), ctl.out, as_text(content.value()), 0644);
     if (!written) return show_error(ctl, written.error());
     ControlAnswer shown = answer.value();
-    shown.result = {{"file", ctl.out}, {"sha256", answer.value().result.value("sha256", "")}};
+    shown.result.erase("file");
+    shown.result["file"] = ctl.out;
     show(ctl, shown, print_plain);
     return 0;
 }
@@ -33,6 +34,13 @@ int signing_key(Ctl& ctl) {
 }
 
 int import_key(Ctl& ctl) {
+    if (ctl.files.empty() != ctl.args.contains("credential")) {
+        return show_error(ctl,
+                          fail(Code::usage, "a register's key comes in a PEM file, a pseudonym key in a credential",
+                               "give FILE, or --credential NAME")
+                              .error());
+    }
+    if (ctl.files.empty()) return plain(ctl, "keys import", print_key);
     const auto pem = read_small(posix_file_system(), ctl.files.front(), 65536);
     if (!pem) return show_error(ctl, pem.error());
     ctl.args["pem"] = pem.value();
@@ -82,9 +90,13 @@ void add_keys(CLI::App& app, Ctl& ctl) {
     CLI::App* generate =
         verb(*keys, ctl, "generate", "make a key", [](Ctl& c) { return plain(c, "keys generate", print_key); });
     text(generate, ctl, "--kind", "kind", "message, pseudonym or signing")->required();
-    CLI::App* import = verb(*keys, ctl, "import", "take in a register's public key (PEM)", import_key);
-    text(import, ctl, "--kind", "kind", "register (for persons' data) or receipt (for its signature)")->required();
-    import->add_option("file", ctl.files, "PEM file")->required()->expected(1);
+    CLI::App* import =
+        verb(*keys, ctl, "import", "take in a register's public key (PEM), or a pseudonym key that exists", import_key);
+    text(import, ctl, "--kind", "kind", "register (for persons' data), receipt (for its signature) or pseudonym")
+        ->required();
+    import->add_option("file", ctl.files, "PEM file")->expected(1);
+    text(import, ctl, "--credential", "credential",
+         "of tpfd.service, with a pseudonym key: 32 bytes, or their hex digits");
     for (CLI::App* sub : {generate, import}) {
         text(sub, ctl, "--id", "id", "key id")->required();
         text(sub, ctl, "--register", "register", "the register it belongs to");
@@ -94,8 +106,10 @@ void add_keys(CLI::App& app, Ctl& ctl) {
         text(sub, ctl, "--reason", "reason", "why, for the audit log")->required();
         text(sub, ctl, "--profile", "profile", "modern (default), legacy-net:rsa-1_5 or legacy-net:rsa-oaep-mgf1p");
     }
-    number(generate, ctl, "--version", "version", "version of a pseudonym key (default 1)");
-    text(generate, ctl, "--place", "place", "where its secret lies: file (default), token, or wrapped by the token");
+    for (CLI::App* sub : {generate, import}) {
+        number(sub, ctl, "--version", "version", "version of a pseudonym key (default 1)");
+        text(sub, ctl, "--place", "place", "where its secret lies: file (default), token, or wrapped by the token");
+    }
     number(generate, ctl, "--bits", "bits", "size of an RSA key (default 3072)");
     CLI::App* publish_sub = verb(*keys, ctl, "publish", "write the senders' key file", publish);
     publish_sub->add_option("--out", ctl.out, "file to write")->required();
@@ -104,7 +118,7 @@ void add_keys(CLI::App& app, Ctl& ctl) {
         verb(*keys, ctl, "signing", "write the public half of the core's signing key, for the registers", signing_key);
     text(signing, ctl, "--id", "id", "of this key (default: the one in use)");
     signing->add_option("--out", ctl.out, "PEM file to write")->required();
-    number(publish_sub, ctl, "--edition", "edition", "utgave, rising (default 1)");
+    number(publish_sub, ctl, "--edition", "edition", "utgave (default: the one after the last)");
 }
 
 }  // namespace tpf::daemon

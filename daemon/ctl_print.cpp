@@ -182,6 +182,14 @@ std::string print_keys(const Json& result) {
             << std::setw(12) << field(key, "valid_from") << std::setw(12) << field(key, "valid_to") << std::setw(14)
             << field(key, "algorithm") << field(key, "check_value") << "\n";
     }
+    for (const Json& one : result.value("forwarder", Json::array())) {
+        out << "forwarder's certificate for " << field(one, "register") << " ends " << field(one, "certificate_ends")
+            << ", its authorities " << field(one, "authorities_end") << "\n";
+        // As for the ring's keys.
+        if (one.value("ends_in_days", 61) <= 60)
+            out << "warning: forwarder's certificate for " << field(one, "register") << ": ends in "
+                << field(one, "ends_in_days") << " days; renew it, then systemctl reload tpf-forward\n";
+    }
     for (const Json& key : result["keys"]) {
         if (!key.contains("warnings")) continue;
         for (const Json& warning : key["warnings"])
@@ -213,15 +221,35 @@ std::string print_key(const Json& result) {
     return out.str();
 }
 
+namespace {
+
+/// With what a backup does not hold of them.
+void print_backup_keys(std::ostream& out, const Json& keys) {
+    for (const Json& key : keys) {
+        const std::string place = field(key, "place"), state = field(key, "state");
+        out << "  " << std::left << std::setw(20) << field(key, "id") << std::setw(11) << field(key, "kind")
+            << std::setw(11) << state << field(key, "check_value");
+        if (place == "token" && state != "destroyed") out << "  NOT IN THE BACKUP: it lies in the token";
+        if (place == "wrapped" && state != "destroyed") out << "  opens with the token's wrapping key only";
+        out << "\n";
+    }
+}
+
+}  // namespace
+
+std::string print_backup(const Json& result) {
+    std::ostringstream out;
+    out << "backup " << field(result, "backup") << ", " << field(result, "shares") << " shares of which "
+        << field(result, "needed") << " are needed, in " << field(result, "folder") << "; each opens it:\n";
+    print_backup_keys(out, result["keys"]);
+    return out.str();
+}
+
 std::string print_restore(const Json& result) {
     std::ostringstream out;
     out << "backup " << field(result, "backup") << " of " << field(result, "date")
-        << " opens; each key is the one of its "
-        << "check value:\n";
-    for (const Json& key : result["keys"]) {
-        out << "  " << std::left << std::setw(20) << field(key, "id") << std::setw(11) << field(key, "kind")
-            << std::setw(11) << field(key, "state") << field(key, "check_value") << "\n";
-    }
+        << " opens; each key in it is the one of its check value:\n";
+    print_backup_keys(out, result["keys"]);
     if (result.value("restored", false)) {
         out << "restored to " << field(result, "folder")
             << "\nnext: start tpfd; `tpfctl keys check`; states are those of the backup's day: `tpfctl keys list`\n";

@@ -14,6 +14,7 @@ namespace tpf::daemon {
 [[nodiscard]] std::string print_keys(const Json& result);
 /// One key, with its history and what to do about it.
 [[nodiscard]] std::string print_key(const Json& result);
+[[nodiscard]] std::string print_backup(const Json& result);
 [[nodiscard]] std::string print_restore(const Json& result);
 [[nodiscard]] std::string print_key_check(const Json& result);
 /// What is damaged and where, and the next command.

@@ -86,12 +86,12 @@ void add_root(CLI::App& keys, Ctl& ctl) {
     root->require_subcommand(1)->fallthrough();
     const auto options = std::make_shared<RootOptions>();
     CLI::App* generate = verb(*root, ctl, "generate", "make a root key, in a new folder", [options](Ctl& c) {
-        harden_process();
+        protect_secrets();
         return finish(c, generate_root(*options));
     });
     generate->add_option("--out", options->out, "folder to make")->required();
     CLI::App* sign = verb(*root, ctl, "sign", "sign a published key file: FILE.sig", [options](Ctl& c) {
-        harden_process();
+        protect_secrets();
         return finish(c, sign_with_root(*options));
     });
     sign->add_option("--key", options->key, "the root key (root.pem)")->required();

@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <systemd/sd-daemon.h>
 
 #include <cerrno>
@@ -36,19 +37,47 @@ Result<crypto::SecretBytes> read_secret(int fd) {
         size += static_cast<std::size_t>(got);
     }
     if (size > kMaxPassphrase) return fail(Code::config, "a credential is longer than 4096 bytes");
-    if (size > 0 && room[size - 1] == '\n') --size;
     return crypto::SecretBytes::copy_of(room.first(size));
 }
 
-/// A file of $CREDENTIALS_DIRECTORY; empty where there is none.
-Result<crypto::SecretBytes> read_credential(const char* name) {
+Result<crypto::SecretBytes> read_line(int fd) {
+    TPF_TRY(auto all, read_secret(fd));
+    const ByteView bytes = all.bytes(crypto::SecretToken::access());
+    if (bytes.empty() || bytes.back() != '\n') return all;
+    return crypto::SecretBytes::copy_of(bytes.first(bytes.size() - 1));
+}
+
+/// Ours or root's, and nobody else's to read or write. systemd gives a service's user the right to read by an access
+/// list, whose mask then stands where the group's rights would.
+Status check_credential(int fd, const Path& path) {
+    struct stat info {};
+    if (::fstat(fd, &info) != 0) return fail(Code::config, errno_error(errno, "stat " + path.string()).detail());
+    const bool has_list = ::fgetxattr(fd, "system.posix_acl_access", nullptr, 0) > 0;
+    const mode_t foreign = has_list ? S_IRWXO | S_IWGRP | S_IXGRP : S_IRWXO | S_IRWXG;
+    if (!S_ISREG(info.st_mode)) return fail(Code::config, path.string() + " is no file");
+    if (info.st_uid != 0 && info.st_uid != ::geteuid())
+        return fail(Code::config, path.string() + " belongs to another user",
+                    "chown it to root or to the service's user");
+    if ((info.st_mode & foreign) == 0) return ok();
+    return fail(Code::config, path.string() + " may be read or written by others", "chmod 0400 " + path.string());
+}
+
+/// A file of $CREDENTIALS_DIRECTORY; nothing where there is none.
+Result<UniqueFd> open_credential(const std::string& name) {
     const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
-    if (folder == nullptr) return crypto::SecretBytes();
+    if (folder == nullptr) return UniqueFd();
     const Path path = Path(folder) / name;
-    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!file && errno == ENOENT) return crypto::SecretBytes();
+    UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file && errno == ENOENT) return UniqueFd();
     if (!file) return fail(Code::config, errno_error(errno, "open " + path.string()).detail());
-    return read_secret(file.get());
+    TPF_TRY(check_credential(file.get(), path));
+    return file;
+}
+
+/// Empty where there is none.
+Result<crypto::SecretBytes> read_credential(const char* name) {
+    TPF_TRY(const UniqueFd file, open_credential(name));
+    return file ? read_line(file.get()) : crypto::SecretBytes();
 }
 
 bool may_lock_anything() {
@@ -87,6 +116,11 @@ void harden_process() {
     ::setrlimit(RLIMIT_CORE, &none);
     // What is made for the group stays its own; everything else gives its mode itself (base/fs.h).
     ::umask(007);
+}
+
+void protect_secrets() {
+    harden_process();
+    static_cast<void>(lock_memory(conf::MemoryLock::attempt));
 }
 
 Result<UniqueFd> catch_signals() {
@@ -131,7 +165,26 @@ Reloading::~Reloading() {
 }
 
 Result<crypto::SecretBytes> read_passphrase(std::optional<int> fd) {
-    return fd ? read_secret(*fd) : read_credential("keyring-passphrase");
+    return fd ? read_line(*fd) : read_credential("keyring-passphrase");
+}
+
+Result<crypto::SecretBytes> read_raw_key(const std::string& name) {
+    TPF_TRY(KeyId::parse(name));  // no path in it
+    TPF_TRY(const UniqueFd file, open_credential(name));
+    if (!file) {
+        return fail(Code::usage, "tpfd was started without a credential " + name,
+                    "LoadCredentialEncrypted=" + name + ":… in a drop-in of tpfd.service, and restart");
+    }
+    constexpr std::size_t kSize = 32;
+    TPF_TRY(auto raw, read_secret(file.get()));
+    if (raw.size() == kSize) return raw;
+    const std::string_view text = as_text(raw.bytes(crypto::SecretToken::access()));
+    auto octets = from_hex(text.substr(0, text.find_last_not_of('\n') + 1));
+    if (!octets || octets.value().size() != kSize)
+        return fail(Code::usage, "the credential " + name + " is neither 32 bytes nor 64 hex digits");
+    auto key = crypto::SecretBytes::copy_of(octets.value());
+    crypto::wipe(octets.value());
+    return key;
 }
 
 Result<std::shared_ptr<const crypto::Pkcs11Token>> open_token(const std::string& uri) {

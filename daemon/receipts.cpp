@@ -39,8 +39,8 @@ bool stops(const Error& error) {
 std::string checkpoint_reason(const SvarRecord& svar, const SeenCheckpoint& seen) {
     if (!seen.why.empty()) return seen.why;
     const auto known = std::find(kCheckpointKoder.begin(), kCheckpointKoder.end(), svar.kode.value_or(""));
-    const std::string reason = std::string("the register did not take the checkpoint: ") +
-                               (known == kCheckpointKoder.end() ? "no code that is known here" : *known);
+    std::string reason = std::string("the register did not take the checkpoint: ") +
+                         (known == kCheckpointKoder.end() ? "no code that is known here" : *known);
     if (seen.kind != SeenCheckpoint::Kind::agrees) return reason;
     return reason + ", it holds one of " + std::to_string(seen.head.size) + " entries";
 }

@@ -241,6 +241,19 @@ Status add_queue(Core& core, Json& json) {
 
 }  // namespace
 
+Json forwarder_certificates(Core& core) {
+    Json list = Json::array();
+    for (const Json& reg : registers_json(core, *core.config.now(), forward_word(core))) {
+        if (!reg.contains("certificate_ends")) continue;
+        const auto ends = parse_utc(reg["certificate_ends"].get<std::string>());
+        Json one{{"register", reg["register"]}, {"certificate_ends", reg["certificate_ends"]}};
+        if (reg.contains("authorities_end")) one["authorities_end"] = reg["authorities_end"];
+        if (ends) one["ends_in_days"] = std::chrono::floor<std::chrono::days>(ends.value() - core.clock.utc()).count();
+        list.push_back(std::move(one));
+    }
+    return list;
+}
+
 Result<Json> read_status(Core& core, UtcTime started) {
     const auto config = core.config.now();
     const auto counted = core.metrics.snapshot();

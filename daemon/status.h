@@ -12,6 +12,10 @@ namespace tpf::daemon {
 /// All but what it means. `started`: when the core did.
 [[nodiscard]] Result<Json> read_status(Core& core, UtcTime started);
 
+/// The forwarder's TLS credentials, as far as it tells when they end: [{"register", "certificate_ends",
+/// "authorities_end", "ends_in_days"}]. The core never has them.
+[[nodiscard]] Json forwarder_certificates(Core& core);
+
 /// What an operator should know of a status, the worst first: [{"level":"critical"|"warning"|"note", "what":…,
 /// "do":…}]. Pure: from what stands in it, `time` included.
 [[nodiscard]] Json findings(const Json& status);

@@ -1,6 +1,5 @@
 #include "crypto/content_cipher.h"
 
-#include <botan/cipher_mode.h>
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <set>
 
 #include "tests/crypto/outside.h"
+#include "tests/support/cbc.h"
 
 namespace tpf::crypto {
 namespace {
@@ -44,24 +44,7 @@ Result<Bytes> decrypt(const ContentKey& key, const Bytes& octets, std::size_t st
     return plain;
 }
 
-/// AES-256-CBC as XML Encryption has it, with padding bytes as a careless producer would fill them.
-Bytes cbc(const ContentKey& key, const Bytes& plain, std::uint8_t last, std::size_t padding) {
-    const auto mode = Botan::Cipher_Mode::create_or_throw("AES-256/CBC/NoPadding", Botan::ENCRYPTION);
-    const auto bytes = key.key.bytes(SecretToken::access());
-    mode->set_key(bytes.data(), bytes.size());
-    Bytes iv(16, 0x42);
-    mode->start(iv);
-    Botan::secure_vector<std::uint8_t> text(plain.begin(), plain.end());
-    text.insert(text.end(), padding, 0xa5);
-    text.back() = last;
-    mode->finish(text);
-    iv.insert(iv.end(), text.begin(), text.end());
-    return iv;
-}
-Bytes cbc(const ContentKey& key, const Bytes& plain) {
-    const std::size_t padding = 16 - plain.size() % 16;
-    return cbc(key, plain, static_cast<std::uint8_t>(padding), padding);
-}
+using test::cbc;
 
 bool is_the_one_failure(const Error& error) {
     return error.code() == Code::decryption && error.detail().empty();

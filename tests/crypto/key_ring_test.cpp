@@ -10,7 +10,9 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/sha256.h"
 #include "base/transcode.h"
+#include "crypto/check_value.h"
 #include "crypto/key_file.h"
 #include "tests/crypto/outside.h"
 
@@ -220,7 +222,7 @@ TEST_SUITE("crypto/key_ring") {
         CHECK(again->has_message_key());
         const auto message = again->message_key(id("TPF-2026")).value();
         CHECK(message.modulus_bytes == 384);
-        const auto published = KeyFile::parse(ring->publish(7, now()).value()).value();
+        const auto published = KeyFile::parse(ring->publish(7, now()).value().content).value();
         KeyWrapper wrapper(published.keys[0].key, KeyTransport::oaep_sha256_mgf1_sha256);
         const auto content = ContentKey::random(ContentCipher::aes256_gcm);
         const auto opened =
@@ -416,7 +418,7 @@ TEST_SUITE("crypto/key_ring") {
             CHECK(ring->pseudonym_mac(iplos(), 1).has_value() == expected.opens);
             CHECK(ring->receipt_keys(iplos()).empty() != expected.opens);
             CHECK(ring->register_keys(iplos()).empty() != expected.opens);
-            CHECK(ring->publish(1, now()).has_value() == expected.published);
+            CHECK(ring->publish({}, now()).has_value() == expected.published);
             CHECK(ring->signing_key().has_value() == expected.published);
         }
     }
@@ -459,7 +461,7 @@ TEST_SUITE("crypto/key_ring") {
         CHECK(code(register_request("X", iplos(), receipt_pem())) == "FELTFORM");
         CHECK(code(register_request("X", iplos(), RsaPrivateKey::generate(2048).public_key().pem())) == "BRUK");
         // The TPF's own key as a register's: the TPF could open what senders seal for the register.
-        const auto own = KeyFile::parse(ring->publish(1, now()).value()).value().keys[0].key.pem();
+        const auto own = KeyFile::parse(ring->publish(1, now()).value().content).value().keys[0].key.pem();
         CHECK(code(register_request("X", iplos(), own)) == "BRUK");
         auto legacy = register_request("X", iplos(), register_pem());
         legacy.policy = KeyPolicy::legacy_net(KeyTransport::rsa_1_5).value();
@@ -479,7 +481,7 @@ TEST_SUITE("crypto/key_ring") {
         next.valid_from = day("2027-12-01");
         next.valid_to = day("2029-03-31");
         REQUIRE(ring->generate(next, now()).has_value());
-        const std::string bytes = ring->publish(12, now()).value();
+        const std::string bytes = ring->publish(12, now()).value().content;
         CHECK(bytes.starts_with("\xff\xfe"));
         const auto file = KeyFile::parse(bytes).value();
         CHECK(file.version == "2027");
@@ -490,10 +492,59 @@ TEST_SUITE("crypto/key_ring") {
         CHECK(file.keys[2].id == id("IPLOS-2026"));
         CHECK(file.keys[2].key.pem() == register_pem());
         // 31 March 2028 ends at 22:00 UTC: Norwegian summer time.
-        CHECK(KeyFile::parse(ring->publish(1, parse_utc("2028-03-31T21:59:59Z").value()).value()).value().keys.size() ==
-              3);
-        CHECK(KeyFile::parse(ring->publish(1, parse_utc("2028-03-31T22:00:00Z").value()).value()).value().keys.size() ==
-              1);
+        const auto keys_at = [&](const char* time) {
+            return KeyFile::parse(ring->publish({}, parse_utc(time).value()).value().content).value().keys.size();
+        };
+        CHECK(keys_at("2028-03-31T21:59:59Z") == 3);
+        CHECK(keys_at("2028-03-31T22:00:00Z") == 1);
+    }
+
+    TEST_CASE("editions rise, over a restart and a backup too") {
+        const test::TempFolder folder;
+        copy_full_ring(folder / "ring");
+        SecretBytes bundle(0);
+        {
+            const auto ring = open(folder / "ring").value();
+            const auto first = ring->publish({}, now()).value();
+            CHECK(first.edition.edition == 1);
+            CHECK(first.edition.sha256 == hex(sha256(first.content)));
+            CHECK(ring->publish(1, now()).value().content == first.content);
+            CHECK(ring->publish(7, now()).value().edition.edition == 7);
+            CHECK(ring->publish(6, now()).error().code() == Code::usage);
+            CHECK(ring->publish(0, now()).error().code() == Code::usage);
+            CHECK(ring->publish(kMaxEdition + 1, now()).error().code() == Code::usage);
+            bundle = ring->bundle().value();
+        }
+        const auto ring = open(folder / "ring").value();
+        CHECK(ring->publish(7, now()).has_value());
+        REQUIRE(ring->generate(message_request("TPF-2027"), now()).has_value());
+        CHECK(ring->publish(7, now()).error().code() == Code::usage);  // another file under the same number
+        CHECK(ring->publish({}, now()).value().edition.edition == 8);
+        const auto restored = KeyRing::restore(posix_file_system(), folder / "restored", phrase(), bundle,
+                                               {now(), "kari", "a test", "0"});
+        REQUIRE(restored.has_value());
+        CHECK(restored.value()->publish({}, now()).value().edition.edition == 8);
+    }
+
+    TEST_CASE("a pseudonym key that exists is taken in, once") {
+        const test::TempFolder folder;
+        const auto ring = open(folder / "ring").value();
+        const auto request = [](const char* key_id, const RegisterName& reg, std::size_t size) {
+            auto made = pseudonym_request(key_id, reg, 1);
+            made.existing = std::make_shared<const SecretBytes>(SecretBytes::copy_of(Bytes(size, 0x5a)));
+            return made;
+        };
+        const auto taken = ring->generate(request("P-1", iplos(), 32), now());
+        REQUIRE(taken.has_value());
+        CHECK(taken.value().check_value == check_value(*request("P-1", iplos(), 32).existing));
+        const auto mac = open(folder / "ring").value()->pseudonym_mac(iplos(), 1);
+        CHECK(mac.has_value());
+        // Under one key two registers would be linked.
+        CHECK(ring->generate(request("P-2", kpr(), 32), now()).error().code() == Code::usage);
+        CHECK(ring->generate(request("P-2", kpr(), 31), now()).error().code() == Code::usage);
+        auto of_another_kind = message_request("M-1");
+        of_another_kind.existing = request("P-1", iplos(), 32).existing;
+        CHECK(ring->generate(of_another_kind, now()).error().code() == Code::usage);
     }
 
     TEST_CASE("a change that fails at any step leaves the old ring or the new one, and can be made again") {

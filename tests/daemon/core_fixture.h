@@ -34,7 +34,7 @@ struct TestRing {
     crypto::SigningKey register_signs = crypto::SigningKey::generate();
     std::unique_ptr<crypto::KeyRing> ring =
         must(crypto::KeyRing::open(posix_file_system(), folder.path() / "keyring", passphrase()));
-    std::optional<crypto::RsaPublicKey> tpf_key, register_key;
+    std::optional<crypto::RsaPublicKey> tpf_key, net_key, register_key;  ///< net_key: of the legacy key NETT
 
     TestRing() {
         using crypto::KeyKind;
@@ -46,6 +46,9 @@ struct TestRing {
             must(ring->generate({kind, must(KeyId::parse(id)), std::move(of), version, from, to}, now));
         };
         generate(KeyKind::message, "TPF-2026", std::nullopt, 0);
+        must(ring->generate({KeyKind::message, must(KeyId::parse("NETT")), std::nullopt, 0, from, to,
+                             must(crypto::KeyPolicy::parse_profile("legacy-net:rsa-1_5")), 2048},
+                            now));
         generate(KeyKind::signing, "SIGN-2026", std::nullopt, 0);
         generate(KeyKind::pseudonym, "PSEUDONYM-1", reg, 1);
         register_key = crypto::RsaPrivateKey::generate(3072).public_key();
@@ -53,9 +56,9 @@ struct TestRing {
                           now));
         must(ring->import(
             {KeyKind::receipt, must(KeyId::parse("IPLOS-R")), reg, register_signs.verify_key().pem(), from, to}, now));
-        const auto file = must(crypto::KeyFile::parse(must(ring->publish(1, now))));
+        const auto file = must(crypto::KeyFile::parse(must(ring->publish({}, now)).content));
         for (const auto& key : file.keys) {
-            if (key.owner == "TPF") tpf_key = key.key;
+            if (key.owner == "TPF") (key.id.str() == "NETT" ? net_key : tpf_key) = key.key;
         }
     }
     [[nodiscard]] static TestRing& get() {

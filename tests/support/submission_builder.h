@@ -15,6 +15,7 @@
 #include "base/encoding.h"
 #include "crypto/content_cipher.h"
 #include "crypto/rsa.h"
+#include "tests/support/cbc.h"
 
 namespace tpf::test {
 
@@ -103,7 +104,9 @@ struct Sealer {
     }
     [[nodiscard]] std::string seal(std::string_view plaintext, std::string_view declarations) const {
         const crypto::ContentKey key = crypto::ContentKey::random(recipient.cipher);
-        Bytes octets = must(crypto::seal(key, as_bytes(plaintext)));
+        Bytes octets = recipient.cipher == crypto::ContentCipher::aes256_cbc
+                           ? cbc(key, as_bytes(plaintext))
+                           : must(crypto::seal(key, as_bytes(plaintext)));
         if (edit_octets) edit_octets(octets);
         return "<xenc:EncryptedData" + std::string(declarations) +
                " Type=\"http://www.w3.org/2001/04/xmlenc#Content\"><xenc:EncryptionMethod Algorithm=\"" +

@@ -1,5 +1,10 @@
 """Who gets which pseudonym: registers, key versions, kinds of numbers, installations, settings."""
 
+import base64
+import hashlib
+import hmac
+import os
+
 import env
 from case import Case
 
@@ -49,6 +54,40 @@ class Determinism(Case):
             {}, {"name": "another", "log_level": "error", "sections": "[workers]\nthreads = 1"})]
         self.assertEqual(results[0][0], results[1][0])
         self.assertEqual(results[0][1]["output_sha256"], results[1][1]["output_sha256"])
+
+    def test_the_key_of_an_earlier_installation(self):
+        """Taken in from a credential; judged by Python's own HMAC and base32 (formats.md, section 4)."""
+        inst = self.installation(register_settings={"IPLOS": "pseudonym_versions = [7]"})
+        key = os.urandom(32)
+        for name, content, mode in (("raw-key", key, 0o400), ("hex-key", key.hex().encode() + b"\n", 0o600),
+                                    ("short-key", key[:31], 0o400), ("open-key", key, 0o644)):
+            (inst.folder / "credentials" / name).write_bytes(content)
+            (inst.folder / "credentials" / name).chmod(mode)
+        inst.start_register("IPLOS")
+        inst.start_core()
+
+        def take_in(credential, key_id="PSEUDONYM-IPLOS-7", version="7"):
+            return inst.ctl("keys", "import", "--kind", "pseudonym", "--id", key_id, "--register", "IPLOS", "--version", version,
+                            "--credential", credential, "--reason", "the old system's key", check=False)
+        for credential, why in (("short-key", "neither 32 bytes"), ("open-key", "chmod 0400"), ("../keyring-passphrase", "error"),
+                                ("none", "LoadCredentialEncrypted=none")):
+            refused = take_in(credential)
+            self.assertEqual(refused.returncode, 1)
+            self.assertIn(why, refused.stderr.decode())
+        self.assertEqual(take_in("raw-key").returncode, 0)
+        again = take_in("hex-key", "P-8", "8")
+        self.assertIn("this is the key PSEUDONYM-IPLOS-7", again.stderr.decode())
+        inst.start_forward()
+        row = inst.wait_state(inst.submit(self.good(numbers=self.numbers[:5]).build()), "delivered", "quarantined")
+        expected = []
+        for number in self.numbers[:5]:
+            mac = hmac.new(key, b"tpf-pseudonym-v1\0IPLOS\0" + number.encode(), hashlib.sha256).digest()
+            expected.append(["7-" + base64.b32encode(mac[:20]).decode().lower().rstrip("=")])
+        self.assertEqual(self.pseudonyms(inst, row), expected)
+        log = inst.ctl("audit", "show").stdout.decode()
+        self.assertIn("PSEUDONYM-IPLOS-7", log)
+        for secret in (key.hex(), base64.b64encode(key).decode()):
+            self.assertNotIn(secret, log)
 
     def test_settings_are_those_of_the_claim(self):
         """A message that was held under one set of versions keeps it nowhere; one that was committed keeps it for ever."""

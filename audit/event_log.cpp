@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "audit/pseudonym_list.h"
 #include "base/encoding.h"
 
 namespace tpf::audit {
@@ -195,7 +196,8 @@ Result<Digest> StoredNodes::node(unsigned level, std::uint64_t index) {
 
 Status EventLog::prepare(sqlite::Database& db) {
     TPF_TRY(db.execute(kSchema));
-    return prepare_checkpoints(db);
+    TPF_TRY(prepare_checkpoints(db));
+    return prepare_lists(db);
 }
 
 Result<WrittenEntry> EventLog::append(sqlite::Database& db, const AuditEntry& entry, UtcTime time) {

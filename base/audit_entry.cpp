@@ -46,6 +46,8 @@ std::string_view to_string(AuditKind kind) noexcept {
             return "witnessed";
         case AuditKind::contradicted:
             return "contradicted";
+        case AuditKind::list_deleted:
+            return "list-deleted";
     }
     return "unknown";
 }

@@ -71,6 +71,7 @@ struct Register {
     std::set<ControlRule> rules;
     OnInvalid on_invalid = OnInvalid::mark;
     std::vector<unsigned> pseudonym_versions;  ///< 1 to 4 of them, newest first, each 1 to 9999
+    bool pseudonym_log = true;                 ///< each message's pseudonyms are kept in a list
     Url url;
     Path ca_file;
     Path client_certificate;
@@ -177,11 +178,16 @@ struct Reloadable {
         Seconds poll_seconds{};
         friend bool operator==(const Forward&, const Forward&) = default;
     };
+    struct Audit {
+        std::uint64_t daily_lookups = 10;  ///< answered in one day (UTC), over all operators
+        friend bool operator==(const Audit&, const Audit&) = default;
+    };
     struct Metrics {
         Path file;  ///< empty: none is written
         friend bool operator==(const Metrics&, const Metrics&) = default;
     };
     Log log;
+    Audit audit;
     Metrics metrics;
     Workers workers;
     Limits limits;

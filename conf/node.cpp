@@ -43,8 +43,9 @@ Node convert(const toml::node& from) {
     } else if (const auto* number = from.as_integer()) {
         to.type = Node::Type::whole_number;
         to.number = number->get();
-    } else if (from.is_boolean()) {
+    } else if (const auto* truth = from.as_boolean()) {
         to.type = Node::Type::boolean;
+        to.number = truth->get() ? 1 : 0;
     } else {
         to.type = from.is_floating_point() ? Node::Type::fraction : Node::Type::time;
     }
@@ -111,14 +112,17 @@ Node from_json(const nlohmann::json& json, unsigned depth) {
     } else if (json.is_number_integer()) {
         to.type = Node::Type::whole_number;
         to.number = json.get<std::int64_t>();
+    } else if (json.is_boolean()) {
+        to.type = Node::Type::boolean;
+        to.number = json.get<bool>() ? 1 : 0;
     } else {
-        to.type = json.is_boolean() ? Node::Type::boolean : Node::Type::fraction;
+        to.type = Node::Type::fraction;
     }
     return to;
 }
 
 std::string toml_literal(const nlohmann::json& value) {
-    if (!value.is_array()) return value.dump();  // JSON's texts and whole numbers are TOML's
+    if (!value.is_array()) return value.dump();  // JSON's texts, whole numbers and truths are TOML's
     std::string out = "[";
     for (const auto& item : value) out += (out.size() > 1 ? ", " : "") + toml_literal(item);
     return out + "]";

@@ -21,7 +21,7 @@ struct Node {
     Type type = Type::section;
     Position at;
     std::string text;             ///< Type::text
-    std::int64_t number = 0;      ///< Type::whole_number
+    std::int64_t number = 0;      ///< Type::whole_number; Type::boolean: 0 or 1
     std::vector<Node> items;      ///< Type::list
     std::vector<Member> members;  ///< Type::section, by name
 
@@ -41,7 +41,7 @@ struct Node::Member {
 /// From JSON, without positions: defaults and pinned settings take the same way as what an operator wrote. Null, and
 /// what lies deeper than `depth`, become Type::fraction and numbers past int64 negative: no setting takes those.
 [[nodiscard]] Node from_json(const nlohmann::json& json, unsigned depth = 8);
-/// A text, whole number or list of them as TOML.
+/// A text, whole number, truth or list of them as TOML.
 [[nodiscard]] std::string toml_literal(const nlohmann::json& value);
 /// In double quotes, control characters escaped, cut after 80 bytes: for problems.
 [[nodiscard]] std::string in_quotes(std::string_view text);

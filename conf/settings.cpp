@@ -303,6 +303,17 @@ void add_forward(std::vector<Setting<Config>>& table) {
             AT(reloadable.forward.poll_seconds));
 }
 
+void add_audit(std::vector<Setting<Config>>& table) {
+    table.push_back(setting<Config>({.section = "audit",
+                                     .key = "daily_lookups",
+                                     .by_default = 10,
+                                     .reloadable = true,
+                                     .what = "So many questions of `tpfctl audit pseudonym` and `tpfctl audit person` "
+                                             "are answered on one day (UTC), over "
+                                             "all operators. Each needs a second operator's approval besides."},
+                                    WholeNumber{0, 10'000}, AT(reloadable.audit.daily_lookups)));
+}
+
 void add_register_output(std::vector<Setting<Register>>& table) {
     table.push_back(setting<Register>(
         {.section = "register",
@@ -340,6 +351,19 @@ void add_register_output(std::vector<Setting<Register>>& table) {
          .what = "Versions of the register's pseudonym key, newest first. Each person gets one pseudonym per version: "
                  "two of them while the register changes over, else one."},
         Versions{}, AT(pseudonym_versions)));
+}
+
+void add_register_log(std::vector<Setting<Register>>& table) {
+    table.push_back(setting<Register>(
+        {.section = "register",
+         .key = "pseudonym_log",
+         .by_default = true,
+         .reloadable = true,
+         .what =
+             "Whether each message's pseudonyms are kept in a list (the pseudonym log). Without it the questions in "
+             "which messages a pseudonym or a person occurred are answered with \"not recorded\" for this register. "
+             "Lists that are there stay."},
+        YesNo{}, AT(pseudonym_log)));
 }
 
 void add_register_endpoint(std::vector<Setting<Register>>& table) {
@@ -457,6 +481,7 @@ const std::vector<Section>& sections() {
          "What a message may hold, and how much a sender may have here. Beyond it a message is quarantined, a "
          "sender waits.",
          false},
+        {"audit", "Questions about people and pseudonyms.", false},
         {"disk", "Room on the spool's and the journal's file system.", false},
         {"retention", "How long what is done with is kept.", false},
         {"forward", "Sending to the registers (`tpf-forward`).", false},
@@ -476,6 +501,7 @@ const std::vector<Setting<Config>>& config_settings() {
         add_message_limits(out);
         add_quotas(out);
         add_disk_and_retention(out);
+        add_audit(out);
         add_forward(out);
         return out;
     }();
@@ -491,6 +517,7 @@ const std::vector<Setting<Register>>& register_settings() {
     static const std::vector<Setting<Register>> table = [] {
         std::vector<Setting<Register>> out;
         add_register_output(out);
+        add_register_log(out);
         add_register_endpoint(out);
         return out;
     }();

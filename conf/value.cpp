@@ -91,6 +91,11 @@ std::string WholeNumber::allowed() const {
     return std::to_string(least) + " to " + std::to_string(most);
 }
 
+std::optional<bool> YesNo::read(const Node& node, Complaints& complaints) {
+    if (!is_type(node, Node::Type::boolean, "true or false", complaints)) return std::nullopt;
+    return node.number != 0;
+}
+
 std::optional<std::uint64_t> Size::read(const Node& node, Complaints& complaints) const {
     if (node.type == Node::Type::whole_number) {
         const auto value = not_negative(node, complaints);

@@ -33,6 +33,14 @@ struct WholeNumber {
     [[nodiscard]] std::string allowed() const;
 };
 
+struct YesNo {
+    using Value = bool;
+    [[nodiscard]] static std::optional<Value> read(const Node& node, Complaints& complaints);
+    [[nodiscard]] static nlohmann::json write(Value value) { return value; }
+    [[nodiscard]] static std::string name() { return "true or false"; }
+    [[nodiscard]] static std::string allowed() { return "`true` or `false`"; }
+};
+
 /// Bytes: a whole number, or a text "64 MiB" (B, KiB, MiB, GiB, TiB; one space or none).
 struct Size {
     using Value = std::uint64_t;

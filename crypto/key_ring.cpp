@@ -285,12 +285,12 @@ bool KeyRing::has_message_key() const {
                        [](const KeyPointer& key) { return key->facts.kind == KeyKind::message && key->usable(); });
 }
 
-Result<PseudonymMac> KeyRing::pseudonym_mac(const RegisterName& reg, unsigned version) const {
+Result<PseudonymMac> KeyRing::pseudonym_mac(const RegisterName& reg, unsigned version, bool retired_too) const {
     const auto keys = state_->keys();
     for (const KeyPointer& key : *keys) {
         const KeyFacts& facts = key->facts;
-        if (facts.kind != KeyKind::pseudonym || facts.reg != reg || facts.version != version || !key->usable())
-            continue;
+        const bool usable = key->usable() || (retired_too && facts.state == KeyState::retired);
+        if (facts.kind != KeyKind::pseudonym || facts.reg != reg || facts.version != version || !usable) continue;
         if (facts.place == KeyPlace::file) return PseudonymMac(HmacSha256(*key->secret));
         if (!state_->token) return fail(Code::no_key, "the key lies in a token, and there is none");
         if (facts.place == KeyPlace::token) return PseudonymMac(state_->token, facts.id.str(), facts.check_value);

@@ -214,7 +214,9 @@ class KeyRing {
     /// Whether any message key can be used at all; without one, messages wait.
     [[nodiscard]] bool has_message_key() const;
     /// Keyed and ready, one for the calling thread. Code::no_key when the ring has no usable key of that version.
-    [[nodiscard]] Result<PseudonymMac> pseudonym_mac(const RegisterName& reg, unsigned version) const;
+    /// `retired_too`: to find what was made under it, not to make more.
+    [[nodiscard]] Result<PseudonymMac> pseudonym_mac(const RegisterName& reg, unsigned version,
+                                                     bool retired_too = false) const;
     /// The active one that became so last; Code::no_key without one.
     [[nodiscard]] Result<SigningKey> signing_key() const;
     /// A register's active and accepting keys: for checking the register layer.

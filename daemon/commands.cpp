@@ -41,6 +41,12 @@ Result<Json> Commands::run(const Json& request, const Operator& who, ControlStre
         Entry{"audit key", &Commands::audit_key},
         Entry{"audit witness export", &Commands::audit_witness_export},
         Entry{"audit witness import", &Commands::audit_witness_import},
+        Entry{"audit delete-list", &Commands::audit_delete_list},
+        Entry{"audit pseudonym", &Commands::audit_pseudonym},
+        Entry{"audit person", &Commands::audit_person},
+        Entry{"audit requests", &Commands::audit_requests},
+        Entry{"audit approve", &Commands::audit_approve},
+        Entry{"audit answer", &Commands::audit_answer},
         Entry{"audit new-origin", &Commands::audit_new_origin},
         Entry{"journal check", &Commands::journal_check},
     };

@@ -5,7 +5,9 @@
 #include "daemon/control_protocol.h"
 #include "daemon/coordinator.h"
 #include "daemon/core.h"
+#include "daemon/lookups.h"
 #include "daemon/readings.h"
+#include "pseudonym/identity_number.h"
 
 namespace tpf::daemon {
 
@@ -22,6 +24,8 @@ class Commands {
         : core_(core), coordinator_(coordinator), started_(core.clock.utc()) {}
     /// `request`: the object of control_protocol.h; its body, if any, is read from `stream`.
     [[nodiscard]] Result<Json> run(const Json& request, const Operator& who, ControlStream& stream);
+    /// From now on a thread keeps the occurrence index up to date.
+    void keep_index() { lookups_.keep_index(); }
 
   private:
     struct Call {
@@ -46,6 +50,22 @@ class Commands {
     Result<Json> audit_witness_export(const Call& call);
     Result<Json> audit_witness_import(const Call& call);
     Result<Json> audit_new_origin(const Call& call);
+    // commands_lists.cpp
+    Result<Json> audit_delete_list(const Call& call);
+    Result<Json> ask_to_delete(const SpoolId& message, const Actor& actor);
+    Result<Json> confirm_delete(const SpoolId& message, const Actor& actor, const std::string& sha256);
+    Status add_lists(Json& json, std::uint64_t through, bool show_progress, ControlStream& stream);
+    [[nodiscard]] Result<std::string> list_under(const RegisterName& reg, unsigned version) const;
+    // commands_lookups.cpp
+    Result<Json> audit_pseudonym(const Call& call);
+    Result<Json> audit_person(const Call& call);
+    Result<Json> audit_requests(const Call& call);
+    Result<Json> audit_approve(const Call& call);
+    Result<Json> audit_answer(const Call& call);
+    Result<Json> ask_lookup(const Call& call, const Lookup& lookup);
+    [[nodiscard]] Lookup new_lookup(const Call& call, std::string_view command, std::string reason) const;
+    Result<std::vector<audit::Pseudonym>> pseudonyms_of(const pseudonym::IdentityNumber& number);
+    Result<Json> answer_json(const audit::Occurrences& found, const std::vector<EarlierLookup>& earlier);
     [[nodiscard]] AuditEntry reading_entry(const Call& call, const char* command, const std::string& reason) const;
     Result<std::pair<std::string, Reading>> reading(const Call& call, const char* command);
     Status add_notes(Json& json);
@@ -87,14 +107,15 @@ class Commands {
     Result<Json> keys_signing(const Call& call);
     using KeyChanger = std::function<Result<crypto::KeyFacts>(const KeyId&, const crypto::KeyActor&)>;
     Result<Json> audited_change(const Call& call, const char* action, const KeyChanger& change);
-    /// What still needs a key that somebody wants retired or destroyed; empty: nothing. The place to ask for whatever
-    /// is kept under a pseudonym key.
+    /// What of the configuration still needs a key that somebody wants retired or destroyed; empty: nothing.
     [[nodiscard]] Result<std::string> key_needed_for(const crypto::KeyFacts& key) const;
 
     Core& core_;
     Coordinator& coordinator_;
     UtcTime started_;
     Readings readings_;
+    std::mutex answering_;
+    Lookups lookups_{core_};
 };
 
 /// args["reason"], as it may stand in the audit log. Code::usage: missing, empty, too long, control characters, or
@@ -104,6 +125,10 @@ class Commands {
 [[nodiscard]] Result<std::string> reading_reason(const Json& args);
 /// What waits for a second operator, for people: "at", "by", "reason", "until".
 [[nodiscard]] Json request_json(const OperatorRequest& request);
+/// At a start, before anything else: what a crash kept from being removed after the log said that it is deleted.
+[[nodiscard]] Status remove_deleted_lists(queue::Journal& journal, queue::Spool& spool);
+/// What two operators do to a message's list; Proposal::what.
+inline constexpr std::string_view kDeleteList = "audit delete-list";
 /// For `status`.
 [[nodiscard]] Json copy_json(const queue::CopyState& state);
 [[nodiscard]] Json row_json(const queue::MessageRow& row);

@@ -38,7 +38,7 @@ Result<UtcTime> time_arg(const std::string& text) {
 }
 
 Result<AuditKind> kind_arg(const std::string& text) {
-    for (int i = 0; i <= static_cast<int>(AuditKind::contradicted); ++i) {
+    for (int i = 0; i <= static_cast<int>(AuditKind::list_deleted); ++i) {
         if (to_string(static_cast<AuditKind>(i)) == text) return static_cast<AuditKind>(i);
     }
     return fail(Code::usage, "no kind of entry is called that", "docs/audit-log.md lists them");
@@ -228,6 +228,7 @@ Result<Json> Commands::audit_verify(const Call& call) {
         return ok();
     }));
     TPF_TRY(add_notes(json));
+    TPF_TRY(add_lists(json, head.size, show_progress, call.stream));
     if (!text.empty()) {
         TPF_TRY(add_foreign(json, text));
     }

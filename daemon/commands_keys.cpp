@@ -309,7 +309,14 @@ Result<Json> Commands::keys_resume(const Call& call) {
 }
 
 Result<Json> Commands::keys_destroy(const Call& call) {
-    const auto needed = [this](const KeyFacts& key) { return key_needed_for(key); };
+    // Without the key nobody can be found in the lists that are kept under it.
+    const auto needed = [this](const KeyFacts& key) -> Result<std::string> {
+        TPF_TRY(std::string why, key_needed_for(key));
+        if (!why.empty() || key.kind != KeyKind::pseudonym) return why;
+        TPF_TRY(const std::string message, list_under(*key.reg, key.version));
+        if (message.empty()) return std::string();
+        return "the pseudonym log keeps lists under it, among them that of message " + message;
+    };
     if (flag(call.args, "confirm")) {
         return audited_change(call, "destroy, confirmed", [&](const KeyId& id, const crypto::KeyActor& actor) {
             return core_.keys.confirm_destroy(id, actor, needed, core_.clock.utc());

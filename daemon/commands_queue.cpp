@@ -208,6 +208,7 @@ Result<Json> Commands::queue_retry(const Call& call) {
     AuditEntry entry(AuditKind::retried, call.who.name);
     entry.message(row.id).with("reason", reason).with("was", queue::to_string(row.state));
     TPF_TRY(core_.proposals.drop(kDiscard, row.id.view()));
+    TPF_TRY(core_.proposals.drop(kDeleteList, row.id.view()));
     TPF_TRY(core_.journal.retry(row.id, conf::pinned_json(*core_.config.now()), entry));
     TPF_TRY(core_.spool.retry(row.id));
     coordinator_.enqueue(row.id);

@@ -17,6 +17,7 @@ class ControlServer {
     ~ControlServer();
     ControlServer(const ControlServer&) = delete;
     ControlServer& operator=(const ControlServer&) = delete;
+    void keep_index() { commands_.keep_index(); }
 
   private:
     ControlServer(Core& core, Coordinator& coordinator, UniqueFd listener, UniqueFd ending);

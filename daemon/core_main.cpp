@@ -9,6 +9,7 @@
 #include "daemon/audit_keys.h"
 #include "daemon/control_server.h"
 #include "daemon/coordinator.h"
+#include "daemon/lookups.h"
 #include "daemon/process.h"
 #include "daemon/reload.h"
 #include "queue/folder_lock.h"
@@ -183,6 +184,7 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     TPF_TRY(journal->record(start));
     TPF_TRY(const auto recovered, queue::recover(*spool, *journal, clock));
     log_recovery(recovered);
+    TPF_TRY(remove_deleted_lists(*journal, *spool));
     TPF_TRY(auto passphrase, read_passphrase(options.passphrase_fd));
     TPF_TRY(const auto token, open_token(config.fixed.pkcs11_uri));
     TPF_TRY(auto keys,
@@ -201,6 +203,7 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     LiveConfig live(config);
     Metrics metrics;
     Proposals proposals(fs, config.fixed.paths.journal.parent_path() / kProposalsFile);
+    TPF_TRY(forget_lookups(proposals, clock.utc()));
     Core core{fs, clock, live, *spool, *journal, *keys, lifecycle, locks, metrics, witnesses, proposals, token.get()};
     bool nothing_left = false;
     {
@@ -209,6 +212,7 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
             if (const Status taken = reload(options.config, core); !taken) lifecycle.fatal(taken.error());
         });
         TPF_TRY(const auto control, ControlServer::start(core, coordinator));
+        control->keep_index();
         notify_systemd("READY=1");
         log::info("ready", {{"stage", "start"}, {"installation", config.fixed.installation.name}});
         nothing_left = coordinator.run(options.drain ? Coordinator::Mode::drain : Coordinator::Mode::serve);

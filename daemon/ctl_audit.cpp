@@ -4,6 +4,7 @@
 #include "daemon/audit_keys.h"
 #include "daemon/audit_proof.h"
 #include "daemon/ctl_audit_export.h"
+#include "daemon/ctl_audit_lookup.h"
 #include "daemon/ctl_audit_print.h"
 #include "daemon/ctl_audit_show.h"
 #include "daemon/ctl_print.h"
@@ -224,6 +225,12 @@ void add_audit(CLI::App& app, Ctl& ctl) {
     flag(files, ctl, "--entries", "entries", "the entries too, which name operators");
     text(files, ctl, "--reason", "reason", "why, for the audit log")->required();
     add_witness(*audit, ctl);
+    add_lookups(*audit, ctl);
+    CLI::App* list = verb(*audit, ctl, "delete-list", "a message's list in the pseudonym log, by two operators",
+                          [](Ctl& c) { return plain(c, "audit delete-list", print_plain); });
+    text(list, ctl, "message", "id", "spool id, its beginning, or MeldingsId")->required();
+    flag(list, ctl, "--confirm", "confirm", "the second operator: it is deleted now");
+    text(list, ctl, "--reason", "reason", "why, for the audit log")->required();
     verb(*audit, ctl, "key", "what others verify this log with",
          [](Ctl& c) { return plain(c, "audit key", print_audit_key); });
     CLI::App* origin = verb(*audit, ctl, "new-origin", "the log begins anew for its witnesses (docs/recovery.md)",

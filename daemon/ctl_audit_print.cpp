@@ -26,6 +26,11 @@ std::string print_audit_verify(const Json& result) {
     }
     for (const Json& one : result.value("former", Json::array()))
         out << "former     " << one.get<std::string>() << "\n";
+    if (result.contains("lists")) {
+        const Json& lists = result["lists"];
+        out << "lists      " << text_in(lists, "kept") << " kept, " << text_in(lists, "deleted") << " deleted, "
+            << text_in(lists, "not_recorded") << " not recorded\n";
+    }
     if (result.contains("checkpoint") && !result["checkpoint"].empty()) {
         const Json& given = result["checkpoint"];
         out << "given      a checkpoint of " << text_in(given, "entries") << " entries";
@@ -33,7 +38,7 @@ std::string print_audit_verify(const Json& result) {
             out << ", cosigned by " << text_in(one, "witness") << " at " << text_in(one, "at");
         out << "\n";
     }
-    out << (result.value("good", false) ? "good: every entry, node and checkpoint is the one that was written\n"
+    out << (result.value("good", false) ? "good: every entry, node, checkpoint and list is the one that was written\n"
                                         : "next       docs/recovery.md, \"A register holds another audit log\"\n");
     return out.str();
 }

@@ -28,7 +28,8 @@ constexpr const char* kManifest = "MANIFEST.json";
 constexpr unsigned kDeepest = 3;  // folders below inbox/new, kvittering, …
 constexpr std::size_t kBlock = 256 * 1024;
 constexpr std::size_t kMostManifest = std::size_t{1} << 30;
-constexpr std::array kSpoolParts = {"inbox/new", "work", "outbox", "receipts/new", "quarantine", "kvittering"};
+constexpr std::array kSpoolParts = {"inbox/new",  "work",       "outbox",     "receipts/new",
+                                    "quarantine", "kvittering", "pseudonyms", "lookups"};
 
 std::string group_name(gid_t gid) {
     std::array<char, 16384> buffer{};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "daemon/lookups.h"
 #include "daemon/status.h"
 
 namespace tpf::daemon {
@@ -167,9 +168,12 @@ class Findings {
     void of_proposals() {
         for (const Json& one : status_.value("proposals", Json::array())) {
             if (one.value("approved", false)) continue;
-            const std::string command = one.value("what", "?") + " " + one.value("subject", "?");
-            say("note", one.value("by", "?") + " asked for " + command,
-                "another operator: tpfctl " + command + " --confirm, until " + one.value("until", "?"));
+            const std::string what = one.value("what", "?");
+            const std::string subject = one.value("subject", "?");
+            const bool lookup = what == kPseudonymLookup || what == kPersonLookup;
+            const std::string confirm = lookup ? "audit approve " + subject : what + " " + subject + " --confirm";
+            say("note", one.value("by", "?") + " asked for " + what + " " + subject,
+                "another operator: tpfctl " + confirm + ", until " + one.value("until", "?"));
         }
     }
 

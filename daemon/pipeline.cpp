@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "conf/output_settings.h"
 #include "crypto/signature.h"
+#include "daemon/message_list.h"
 #include "daemon/ring_keys.h"
 #include "daemon/users.h"
 
@@ -233,6 +234,8 @@ Result<Pipeline::Outcome> Pipeline::pass(const MessageRow& row, const queue::Inb
     pseudonym::PassOptions options;
     options.limits = pass_limits(settings.limits);
     options.sender_authenticated = row.sender.has_value();
+    MessageList list(row.id, output.value(), core_.config);
+    options.pseudonyms = &list;
     const auto begun = core_.clock.steady();
     PassRun run = run_pass(keys, options, {input, entry.size, &output.value().body()}, core_.lifecycle);
     core_.metrics.observe(Measure::pass_seconds, std::chrono::duration<double>(core_.clock.steady() - begun).count());
@@ -247,7 +250,9 @@ Result<Pipeline::Outcome> Pipeline::pass(const MessageRow& row, const queue::Inb
     if (!row.sender || *row.sender != sender) {
         return failed(row, Error(Code::sender_differs, "the authenticated sender is not the one in Hode"), &run);
     }
-    return commit(row, run, std::move(output).value());
+    const auto listed = list.end();
+    if (!listed) return failed(row, listed.error(), &run);
+    return commit(row, run, listed.value(), std::move(output).value());
 }
 
 Result<std::string> Pipeline::sign(const MessageName& name, const RegisterName& reg, const std::string& sha256) const {
@@ -255,7 +260,9 @@ Result<std::string> Pipeline::sign(const MessageName& name, const RegisterName& 
     return base64(key.sign(crypto::signed_text({"tpf-melding-v1", reg.str(), name.str(), sha256})));
 }
 
-Result<Pipeline::Outcome> Pipeline::commit(const MessageRow& row, const PassRun& run, queue::OutputWriter output) {
+/// `list_sha256`: of the message's list in the pseudonym log; empty: there is none.
+Result<Pipeline::Outcome> Pipeline::commit(const MessageRow& row, const PassRun& run, const std::string& list_sha256,
+                                           queue::OutputWriter output) {
     const pseudonym::PassReport& report = run.report.value();
     const MessageName name{report.header.avsender, report.header.meldings_id};
     const std::string output_sha256 = hex(run.output_digest);
@@ -286,6 +293,8 @@ Result<Pipeline::Outcome> Pipeline::commit(const MessageRow& row, const PassRun&
         .with("input_sha256", result.input_sha256)
         .with("output_sha256", output_sha256)
         .with("output_bytes", run.output_bytes);
+    committed.with(list_sha256.empty() ? "pseudonyms" : "pseudonyms_sha256",
+                   list_sha256.empty() ? "not recorded" : list_sha256);
     AuditEntry duplicate = entry_for(AuditKind::duplicate, row.id);
     duplicate.with("name", name.str()).with("input_sha256", result.input_sha256);
     AuditEntry held = entry_for(AuditKind::held, row.id);

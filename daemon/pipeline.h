@@ -41,7 +41,8 @@ class Pipeline {
                                                   const std::string& expected_sha256, File& file);
     [[nodiscard]] Result<Outcome> pass(const queue::MessageRow& row, const queue::InboxEntry& entry,
                                        const conf::OutputSettings& settings, File& input);
-    [[nodiscard]] Result<Outcome> commit(const queue::MessageRow& row, const PassRun& run, queue::OutputWriter output);
+    [[nodiscard]] Result<Outcome> commit(const queue::MessageRow& row, const PassRun& run,
+                                         const std::string& list_sha256, queue::OutputWriter output);
     [[nodiscard]] Result<Outcome> settle(const queue::MessageRow& row, const queue::PassResult& result,
                                          const queue::PassOutcome& outcome, const PassRun& run);
     [[nodiscard]] Result<Outcome> failed(const queue::MessageRow& row, const Error& error, const PassRun* run);

@@ -55,7 +55,7 @@ class Pass::Run final : public SubmissionHandler {
         TPF_TRY(const crypto::ContentKey content_key,
                 key.unwrapper->unwrap(sealed.transport(), sealed.cipher(), sealed.wrapped_key()));
         decryptor_.emplace(content_key, Base64Decoder::max_output(kTextPiece), options_.limits.gcm_bytes);
-        layer_.emplace(*clear_, bindings_, std::move(setup), options_.limits, sink_);
+        layer_.emplace(*clear_, bindings_, std::move(setup), options_.limits, sink_, options_.pseudonyms);
         return ok();
     }
 

@@ -32,6 +32,8 @@ struct PassOptions {
     PassLimits limits;
     /// The source authenticated the sender: without that no legacy (unauthenticated) encryption is taken.
     bool sender_authenticated = false;
+    /// Gets the pseudonyms as well, on the pass's thread; outlives the pass. nullptr: nobody does.
+    PseudonymSink* pseudonyms = nullptr;
 };
 
 /// Not thread-safe; one per message.

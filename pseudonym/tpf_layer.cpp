@@ -35,6 +35,12 @@ std::size_t count_characters(std::string_view utf8) noexcept {
         std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
+std::vector<unsigned> versions_of(const std::vector<PseudonymDeriver>& derivers) {
+    std::vector<unsigned> versions;
+    for (const PseudonymDeriver& deriver : derivers) versions.push_back(deriver.version());
+    return versions;
+}
+
 std::string version_list(const std::vector<PseudonymDeriver>& derivers) {
     std::string list;
     for (const PseudonymDeriver& deriver : derivers) {
@@ -51,12 +57,13 @@ PersonMarks::Kode apprec_kode(IdentityNumber::Fault fault) noexcept {
 }
 
 TpfLayer::TpfLayer(const ClearHeader& clear, const Bindings& bindings, RegisterSetup setup, const PassLimits& limits,
-                   OutputSink& sink)
+                   OutputSink& sink, PseudonymSink* pseudonyms)
     : clear_(clear),
       bindings_(bindings),
       setup_(std::move(setup)),
       limits_(limits),
       sink_(sink),
+      pseudonyms_(pseudonyms),
       walker_(tpf_layer_schema(), *this, limits.leaf_bytes, Code::not_allowed),
       scanner_(*this, XmlOptions{limits.xml}) {
     scanner_.begin_fragment(bindings_);
@@ -300,7 +307,7 @@ Status TpfLayer::number_of_persons(std::string_view value) {
     TPF_TRY(expected_, parse_antall(value));
     if (expected_ > limits_.persons) return fail(Code::limit, "more persons than [limits] persons");
     element("AntallPersoner", value);
-    return ok();
+    return pseudonyms_ == nullptr ? ok() : pseudonyms_->begin(clear_.reg, versions_of(setup_.derivers), expected_);
 }
 
 Status TpfLayer::open_person(const XmlStart& tag) {
@@ -338,11 +345,14 @@ Status TpfLayer::replace_number(std::string_view value) {
         const PersonMarks::Kode kode = apprec_kode(judged.fault);
         marked_.mark(position_, kode);
         out_.append("<").append(person_prefix_).append(":Pseudonym feil=\"").append(to_string(kode)).append("\"/>");
-        return ok();
+        return pseudonyms_ == nullptr ? ok() : pseudonyms_->none();
     }
     for (PseudonymDeriver& deriver : setup_.derivers) {
         scratch_.clear();
         TPF_TRY(deriver.append(*judged.number, clear_.avsender.organisasjonsnummer(), scratch_));
+        if (pseudonyms_ != nullptr) {
+            TPF_TRY(pseudonyms_->pseudonym(scratch_));
+        }
         out_.append("<").append(person_prefix_).append(":Pseudonym>").append(scratch_);
         out_.append("</").append(person_prefix_).append(":Pseudonym>");
     }
@@ -378,9 +388,7 @@ Result<PassReport> TpfLayer::finish() {
     close("PseudonymisertMelding");
     out_.append('\n');
     TPF_TRY(flush());
-    PassReport report{clear_, *created_, *from_, *to_, expected_, std::move(marked_), {}};
-    for (const PseudonymDeriver& deriver : setup_.derivers) report.key_versions.push_back(deriver.version());
-    return report;
+    return PassReport{clear_, *created_, *from_, *to_, expected_, std::move(marked_), versions_of(setup_.derivers)};
 }
 
 }  // namespace tpf::pseudonym

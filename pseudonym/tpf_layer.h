@@ -31,6 +31,18 @@ class OutputSink {
     [[nodiscard]] virtual Status write(TextBuffer& piece) = 0;
 };
 
+/// Where a message's pseudonyms go besides its output, person by person. An error stops the pass.
+class PseudonymSink {
+  public:
+    virtual ~PseudonymSink() = default;
+    /// Once, before the first person. `versions`: of each person's pseudonyms, in their order.
+    [[nodiscard]] virtual Status begin(const RegisterName& to, const std::vector<unsigned>& versions,
+                                       std::uint64_t persons) = 0;
+    [[nodiscard]] virtual Status pseudonym(std::string_view text) = 0;
+    /// The next person has none.
+    [[nodiscard]] virtual Status none() = 0;
+};
+
 /// What one register's messages need; made for one pass.
 struct RegisterSetup {
     NumberRules rules;
@@ -66,7 +78,7 @@ struct PassReport {
 class TpfLayer final : private XmlHandler, private SchemaHandler {
   public:
     TpfLayer(const ClearHeader& clear, const Bindings& bindings, RegisterSetup setup, const PassLimits& limits,
-             OutputSink& sink);
+             OutputSink& sink, PseudonymSink* pseudonyms = nullptr);
     ~TpfLayer() override;
 
     [[nodiscard]] Status feed(std::string_view plaintext);
@@ -111,6 +123,7 @@ class TpfLayer final : private XmlHandler, private SchemaHandler {
     RegisterSetup setup_;
     PassLimits limits_;
     OutputSink& sink_;
+    PseudonymSink* pseudonyms_;  // nullptr: nobody wants them
     SchemaWalker walker_;
     XmlScanner scanner_;
     HeaderFields fields_;

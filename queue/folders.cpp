@@ -27,6 +27,7 @@ Folders::Folders(const Path& root_)
       receipts_new(receipts / "new"),
       quarantine(root / "quarantine"),
       checkpoints(root / "checkpoints"),
+      pseudonyms(root / "pseudonyms"),
       kvittering(root / "kvittering"),
       lock(root / "lock"),
       forward_lock(receipts / "lock") {}
@@ -39,6 +40,7 @@ Status make_folders(FileSystem& fs, const Folders& folders) {
         {folders.receipts, 02770},     {folders.receipts_tmp, 02770},
         {folders.receipts_new, 02770}, {folders.quarantine, 02700},
         {folders.checkpoints, 02750},  {folders.kvittering, 02751},
+        {folders.pseudonyms, 02700},
     };
     for (const auto& [path, mode] : wanted) {
         TPF_TRY(make_folder_once(fs, path, mode));

@@ -15,6 +15,7 @@ inline constexpr const char* kKilde = "kilde.json";
 inline constexpr const char* kMelding = "melding.xml";  ///< the pseudonymised message
 inline constexpr const char* kPost = "post.json";
 inline constexpr const char* kSvar = "svar.json";
+inline constexpr const char* kPseudonyms = "pseudonymer";  ///< beside melding.xml until it is published: its list
 inline constexpr const char* kRegistre = "registre.json";  ///< in receipts/: how the registers stand
 
 /// Paths only. A value, thread-safe.
@@ -27,10 +28,12 @@ struct Folders {
     Path receipts, receipts_tmp, receipts_new;  ///< 02770: the forwarder writes, the core takes
     Path quarantine;                            ///< 02700: ID/, the encrypted bytes of what is quarantined or held
     Path checkpoints;                           ///< 02750: REGISTER.json, read by the forwarder
-    Path kvittering;                            ///< 02751: SOURCE/ 02750, readable by that source's group
-    Path lock;                                  ///< the core's lock file
-    Path forward_lock;                          ///< the forwarder's lock file, in receipts/
+    Path pseudonyms;    ///< 02700: the pseudonym log, AB/ID: each message's list, by its first digits
+    Path kvittering;    ///< 02751: SOURCE/ 02750, readable by that source's group
+    Path lock;          ///< the core's lock file
+    Path forward_lock;  ///< the forwarder's lock file, in receipts/
     [[nodiscard]] Path checkpoint_of(const RegisterName& to) const { return checkpoints / (to.str() + ".json"); }
+    [[nodiscard]] Path list_of(const SpoolId& id) const { return pseudonyms / id.view().substr(0, 2) / id.view(); }
     [[nodiscard]] Path output(const SpoolId& id) const { return work / (id.str() + ".ut"); }
 };
 

@@ -156,7 +156,7 @@ class Recovery {
         }
         TPF_TRY(const bool there, input_to_work(id));
         static_cast<void>(there);  // the output is what is sent
-        if (at_.outbox.contains(id)) return ok();
+        if (at_.outbox.contains(id)) return spool_.keep_list(id);
         TPF_TRY(spool_.publish(id));
         ++report.published;
         return ok();

@@ -165,7 +165,33 @@ Status Spool::drop_output(const SpoolId& id) {
     return fs_->remove_tree(folders_.output(id));
 }
 
+Status Spool::keep_list(const SpoolId& id) {
+    for (const Path& output : {folders_.output(id), folders_.outbox / id.view()}) {
+        TPF_TRY(const bool there, exists(*fs_, output / kPseudonyms));
+        if (!there) continue;
+        const Path place = folders_.list_of(id);
+        TPF_TRY(const bool folder, exists(*fs_, place.parent_path()));
+        if (!folder) {
+            const Status made = fs_->make_folder(place.parent_path(), 02700);
+            TPF_TRY(const bool by_another, exists(*fs_, place.parent_path()));
+            if (!made && !by_another) return made;
+            TPF_TRY(group_sync_.sync(folders_.pseudonyms));
+        }
+        return fs_->replace(output / kPseudonyms, place);
+    }
+    return ok();
+}
+
+Status Spool::remove_list(const SpoolId& id) {
+    const Path place = folders_.list_of(id);
+    TPF_TRY(const bool there, exists(*fs_, place));
+    if (!there) return ok();
+    TPF_TRY(fs_->remove_file(place));
+    return fs_->sync_folder(place.parent_path());
+}
+
 Status Spool::publish(const SpoolId& id) {
+    TPF_TRY(keep_list(id));
     TPF_TRY(move_once(folders_.output(id), folders_.outbox / id.view()));
     return group_sync_.sync(folders_.outbox);
 }

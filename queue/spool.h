@@ -80,6 +80,9 @@ class OutputWriter {
     ~OutputWriter();
     /// melding.xml, open for writing; the pass writes here.
     [[nodiscard]] File& body() noexcept { return *file_; }
+    /// A file for the message's list in the pseudonym log (0600), open for writing, once. seal() syncs it with the
+    /// rest.
+    [[nodiscard]] Result<File*> begin_list();
     /// The end of a good pass, before the journal commits: sync melding.xml, write and sync post.json, sync work/ID.ut,
     /// sync work. After it the output survives a crash, and is removed by recovery unless the journal says committed.
     /// `record.size` must be the file's size, else Code::internal.
@@ -90,7 +93,8 @@ class OutputWriter {
     OutputWriter(Spool& spool, SpoolId id, std::unique_ptr<File> file);
     Spool* spool_;
     SpoolId id_;
-    std::unique_ptr<File> file_;  // null: sealed or moved from
+    std::unique_ptr<File> file_;    // null: sealed or moved from
+    std::unique_ptr<File> list_{};  // null: there is none
 };
 
 /// What a folder of entries holds. `strangers`: names that are no spool id; nothing touches them, `status` counts them.
@@ -162,9 +166,15 @@ class Spool {
     [[nodiscard]] Result<OutputWriter> begin_output(const SpoolId& id);
     /// Drops a sealed output that will not be published (duplicate, held, conflict). Missing: success.
     [[nodiscard]] Status drop_output(const SpoolId& id);
-    /// Renames work/ID.ut to outbox/ID and syncs outbox. After the journal committed, never before. Done already:
-    /// success.
+    /// Moves the message's list into the pseudonym log, then work/ID.ut to outbox/ID, and syncs outbox. After the
+    /// journal committed, never before. Done already: success.
     [[nodiscard]] Status publish(const SpoolId& id);
+    /// Moves a list that still lies with an output, published or not, into the pseudonym log, in place of an older
+    /// one. None there: success.
+    [[nodiscard]] Status keep_list(const SpoolId& id);
+    /// Removes the message's list from the pseudonym log; durable when it returns. None there: success. After the
+    /// journal says so.
+    [[nodiscard]] Status remove_list(const SpoolId& id);
     /// Takes outbox/ID back to work/ID.ut, so that the forwarder lets go of it: after delivery where payloads are
     /// kept, and before quarantine. Not there: success.
     [[nodiscard]] Status withdraw(const SpoolId& id);

@@ -80,6 +80,11 @@ Result<OutputWriter> Spool::begin_output(const SpoolId& id) {
     return OutputWriter(*this, id, std::move(file).value());
 }
 
+Result<File*> OutputWriter::begin_list() {
+    TPF_TRY(list_, spool_->fs().create(spool_->folders().output(id_) / kPseudonyms, 0600));
+    return list_.get();
+}
+
 Status OutputWriter::seal(const PostRecord& record) {
     TPF_TRY(const FileInfo written, spool_->fs().info(*file_));
     if (written.size != record.size || record.id != id_) {
@@ -87,13 +92,16 @@ Status OutputWriter::seal(const PostRecord& record) {
     }
     TPF_TRY(const std::string text, write_post(record));
     const Path entry = spool_->folders().output(id_);
-    // Both are under way before either is waited for: the file system then commits once for the two.
+    // All are under way before one is waited for: the file system then commits once for them.
     TPF_TRY(const auto post, spool_->fs().create(entry / kPost, 0640));
     TPF_TRY(post->write(as_bytes(text)));
     file_->start_writeback();
     post->start_writeback();
     TPF_TRY(file_->sync());
     TPF_TRY(post->sync());
+    if (list_ != nullptr) {
+        TPF_TRY(list_->sync());
+    }
     TPF_TRY(spool_->fs().sync_folder(entry));
     TPF_TRY(spool_->group_sync_.sync(spool_->folders().work));
     file_.reset();

@@ -7,7 +7,7 @@ test: a figure that falls short is printed like any other.
 import argparse, base64, hashlib, json, os, platform, re, shutil, signal, statistics, subprocess, sys, tempfile, time, uuid
 from concurrent.futures import ThreadPoolExecutor
 
-PARTS = ["pass", "memory", "small", "parallel", "pseudonyms", "krypt"]
+PARTS = ["pass", "memory", "small", "parallel", "pseudonyms", "krypt", "audit", "lookups"]
 
 
 class Playground:
@@ -314,6 +314,32 @@ def bench_krypt(play, report, runs, persons):
     os.remove(export)
 
 
+def measured(play, program, *arguments):
+    folder = tempfile.mkdtemp(prefix="measured-", dir=play.root)
+    settle()
+    try:
+        return json.loads(subprocess.run([f"{play.bin}/{program}", folder, *map(str, arguments)], check=True, capture_output=True).stdout)
+    finally:
+        shutil.rmtree(folder)
+
+
+def bench_audit(play, report, entries):
+    got = measured(play, "tpf-audit-bench", entries)
+    journal, log = got["journal"], got["log"]
+    report.add(f"audit entries, {journal['callers']} callers, group commit, fsync", f"{journal['entries_per_second']:.0f} a second", "at least 3,000")
+    report.add(f"verification of {log['entries']} audit entries", f"{log['verify_seconds']:.1f} s ({log['verify_processor_seconds']:.1f} s of processor)",
+               f"at most {60 * log['entries'] / 10e6:.1f} s (10 million: 60)")
+
+
+def bench_lookups(play, report, occurrences):
+    got = measured(play, "tpf-lookups-bench", occurrences, max(1000, occurrences // 1000), 400)
+    made = f"{got['occurrences']} occurrences in {got['messages']} messages"
+    report.add(f"occurrence index made anew, {made}", f"{got['index_seconds']:.1f} s ({got['index_processor_seconds']:.1f} s of processor), {got['index_bytes'] / 1e6:.0f} MB in {got['runs']} files")
+    for name in ("cold", "warm"):
+        seconds = got[f"{name}_seconds"]
+        report.add(f"a look-up in it, {'not in the page cache' if name == 'cold' else 'again'}", f"{seconds['median'] * 1e3:.1f} ms, slowest {seconds['slowest'] * 1e3:.1f} ms", "seconds, over 500 million")
+
+
 def write_document(report, runs, quick):
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
     flags = next((line for line in open("/proc/cpuinfo") if line.startswith("flags")), "")
@@ -333,6 +359,7 @@ def main():
     parser.add_argument("--write", action="store_true", help="write the table in docs/performance.md")
     parser.add_argument("--quick", action="store_true", help="a tenth of the sizes, three runs")
     parser.add_argument("--folder", help="work here (default: a new folder beside the build)")
+    parser.add_argument("--occurrences", type=int, help="of the part lookups (45 bytes of disk each)")
     parser.add_argument("part", nargs="*", metavar="part", help=", ".join(PARTS))
     options = parser.parse_args()
     parts = options.part or PARTS
@@ -349,6 +376,8 @@ def main():
         if "parallel" in parts: bench_parallel(play, report, min(runs, 3))
         if "pseudonyms" in parts: bench_pseudonyms(play, report, min(runs, 3))
         if "krypt" in parts: bench_krypt(play, report, min(runs, 3), 10000 if options.quick else 100000)
+        if "audit" in parts: bench_audit(play, report, 1_000_000 if options.quick else 10_000_000)
+        if "lookups" in parts: bench_lookups(play, report, options.occurrences or (5_000_000 if options.quick else 100_000_000))
     finally:
         shutil.rmtree(root, ignore_errors=True)
     if options.write: write_document(report, runs, options.quick)

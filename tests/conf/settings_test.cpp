@@ -51,8 +51,8 @@ unsigned lines(const std::string& text) {
 /// Values of every TOML type; which of them a setting takes is found out below.
 const std::vector<std::pair<std::string, std::string>>& literals() {
     static const std::vector<std::pair<std::string, std::string>> all = {
-        {"whole number", "7"}, {"fraction", "1.5"}, {"boolean", "true"},      {"time", "2026-01-01"},
-        {"text", "\"?\""},     {"list", "[[]]"},    {"section", "{ a = 1 }"}, {"special", "nan"},
+        {"whole number", "7"}, {"fraction", "1.5"}, {"true or false", "true"}, {"time", "2026-01-01"},
+        {"text", "\"?\""},     {"list", "[[]]"},    {"section", "{ a = 1 }"},  {"special", "nan"},
     };
     return all;
 }
@@ -132,6 +132,7 @@ TEST_SUITE("conf/settings") {
                                                      "[\"npid\"]",
                                                      "[\"old\"]",
                                                      "[2]",
+                                                     "false",
                                                      "\"https://b\"",
                                                      "\"x\"",
                                                      "40",

@@ -34,6 +34,17 @@ struct CommandsFixture : CoreFixture {
     Result<Json> confirm(const SpoolId& id, const Operator& who = {1002, "ola"}) {
         return ask("queue discard", {{"id", id.str()}, {"reason", "seen"}, {"confirm", true}}, {}, who);
     }
+    Result<Json> confirm_delete(const SpoolId& id, const Operator& who = {1002, "ola"}) {
+        return ask("audit delete-list", {{"id", id.str()}, {"reason", "the law"}, {"confirm", true}}, {}, who);
+    }
+    /// By kari, approved by ola.
+    std::string asked_for(const char* command, Json args) {
+        args["reason"] = "insight";
+        const std::string request = get(ask(command, std::move(args)))["request"];
+        get(ask("audit approve", {{"request", request}, {"reason", "seen"}}, {}, {1002, "ola"}));
+        return request;
+    }
+    Result<Json> answer(const std::string& request) { return ask("audit answer", {{"request", request}}); }
     /// The newest entry of a kind.
     std::string audited(AuditKind kind) {
         audit::EventFilter filter;
@@ -215,6 +226,100 @@ TEST_SUITE("daemon/commands") {
         CHECK(there(at().outbox, id));
         CHECK_FALSE(there(at().quarantine, id));
         CHECK(events(*journal, AuditKind::pseudonymised) == 2);
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "a message's list is deleted by two, after its entry, and by nobody else") {
+        const SpoolId id = handed_over(submission().build());
+        get(pipeline.process(id));
+        const auto kept = [&] { return std::filesystem::exists(at().list_of(id)); };
+        CHECK(code_of(confirm_delete(id)) == Code::usage);
+        get(change("audit delete-list", id));
+        const Json status = get(ask("status", Json::object()));
+        CHECK(status["findings"].dump().find("tpfctl audit delete-list " + id.str() + " --confirm") !=
+              std::string::npos);
+        for (const Operator& who : {Operator{1001, "kari"}, Operator{0, "root"}, Operator{1003, "uid 1003"}})
+            CHECK(code_of(confirm_delete(id, who)) == Code::denied);
+        sink.fail_with = Code::disk_full;
+        CHECK_FALSE(confirm_delete(id).has_value());
+        sink.fail_with.reset();
+        CHECK(kept());
+        CHECK(events(*journal, AuditKind::list_deleted) == 0);
+        get(change("audit delete-list", id));
+        get(confirm_delete(id));
+        CHECK_FALSE(kept());
+        const std::string entry = audited(AuditKind::list_deleted);
+        CHECK(entry.starts_with(R"(ola {"reason":"the law","requested_by":"kari","sha256":")"));
+        CHECK(code_of(change("audit delete-list", id)) == Code::usage);
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "a retry drops the request to delete a list that is made anew") {
+        const SpoolId id = kept();
+        get(change("audit delete-list", id));
+        get(change("queue retry", id));
+        until_state(id, State::committed);
+        CHECK(code_of(confirm_delete(id)) == Code::usage);
+        CHECK(std::filesystem::exists(at().list_of(id)));
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "what removes a deleted list, where a crash came between, leaves the others") {
+        const SpoolId gone = handed_over(submission().build());
+        const SpoolId stays = handed_over(submission().build());
+        for (const SpoolId& id : {gone, stays}) get(pipeline.process(id));
+        get(change("audit delete-list", gone));
+        get(confirm_delete(gone));
+        std::filesystem::copy(at().list_of(stays), at().list_of(gone));
+        good(remove_deleted_lists(*journal, *spool));
+        CHECK_FALSE(std::filesystem::exists(at().list_of(gone)));
+        CHECK(std::filesystem::exists(at().list_of(stays)));
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "a look-up is answered once, to who asked, when another one approved") {
+        const SpoolId id = handed_over(submission().build());
+        get(pipeline.process(id));
+        const std::string output = content(at().outbox / id.view() / queue::kMelding);
+        const std::string pseudonym = output.substr(output.find("<p:Pseudonym>1-") + 13, 34);
+        const std::string request = asked_for("audit pseudonym", {{"pseudonym", pseudonym}});
+        CHECK(code_of(ask("audit answer", {{"request", request}}, {}, {1002, "ola"})) == Code::denied);
+        const Json found = get(answer(request));
+        REQUIRE(found["messages"].size() == 1);
+        CHECK(found["messages"][0]["id"] == id.str());
+        CHECK(found["looked_before"].empty());
+        CHECK(code_of(answer(request)) == Code::not_found);
+        CHECK(proposals.list(clock.utc()).empty());
+        // What could be undone with it stands in no entry and in no file but the record of the answer.
+        const Json again = get(answer(asked_for("audit pseudonym", {{"pseudonym", pseudonym}})));
+        CHECK(again["looked_before"].size() == 1);
+        get(ask("audit pseudonym", {{"pseudonym", pseudonym}, {"reason", "insight"}}));
+        CHECK(content(folder.path() / "journal" / kProposalsFile).find(pseudonym.substr(2)) == std::string::npos);
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "a look-up whose answer cannot be logged, or used up, is not answered") {
+        const std::string pseudonym = "1-" + std::string(32, 'b');
+        const std::string request = asked_for("audit pseudonym", {{"pseudonym", pseudonym}});
+        sink.fail_with = Code::disk_full;
+        CHECK_FALSE(answer(request).has_value());
+        sink.fail_with.reset();
+        std::filesystem::rename(folder.path() / "journal" / kProposalsFile, folder.path() / "away");
+        std::filesystem::create_directory(folder.path() / "journal" / kProposalsFile);
+        CHECK_FALSE(answer(request).has_value());
+        std::filesystem::remove(folder.path() / "journal" / kProposalsFile);
+        CHECK(get(answer(request))["messages"].empty());
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "look-ups run out, and a start forgets them with what they were about") {
+        const Json args{{"pseudonym", "1-" + std::string(32, 'b')}, {"reason", "insight"}};
+        const std::string old = get(ask("audit pseudonym", args))["request"];
+        clock.advance_utc(kApproveWithin + std::chrono::hours(1));
+        CHECK(code_of(ask("audit approve", {{"request", old}, {"reason", "seen"}}, {}, {1002, "ola"})) ==
+              Code::not_found);
+        get(ask("audit pseudonym", args));
+        CHECK(get(ask("audit requests", Json::object()))["requests"].size() == 1);
+        const SpoolId id = kept();
+        get(change("queue discard", id));
+        good(forget_lookups(proposals, clock.utc()));
+        CHECK(get(ask("audit requests", Json::object()))["requests"].empty());
+        REQUIRE(proposals.list(clock.utc()).size() == 1);
+        CHECK(proposals.list(clock.utc())[0].subject == id.str());
     }
 
     TEST_CASE_FIXTURE(CommandsFixture, "a message is shown from the moment that it was handed over") {

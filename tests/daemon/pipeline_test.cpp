@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "audit/pseudonym_list.h"
 #include "conf/output_settings.h"
 #include "tests/daemon/core_fixture.h"
 
@@ -11,6 +12,14 @@ namespace {
 using queue::State;
 
 struct PipelineFixture : CoreFixture {
+    audit::ListState list_of(const SpoolId& id) {
+        audit::ListState state;
+        good(journal->ask([&](sqlite::Database& db) -> Status {
+            TPF_TRY(state, audit::list_state(db, id));
+            return ok();
+        }));
+        return state;
+    }
     Pipeline pipeline{core};
 
     /// What lies at `part`/ID is exchanged for `document`, its record included: all that a source's open descriptor, or
@@ -37,6 +46,56 @@ TEST_SUITE("daemon/pipeline") {
         CHECK(get(pipeline.process(id)) == Pipeline::Outcome::published);
         CHECK(row(id).state == State::committed);
         CHECK(there(at().outbox, id));
+    }
+
+    TEST_CASE_FIXTURE(PipelineFixture, "each message has its list, whose digest stands in its entry") {
+        const SpoolId id = handed_over(submission().build());
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::published);
+        const std::string digest = hex(get(audit::file_digest(fs, at().list_of(id))));
+        CHECK(list_of(id).kind == audit::ListKind::kept);
+        CHECK(list_of(id).sha256 == digest);
+        auto list = get(audit::ListReader::open(fs, at().list_of(id)));
+        CHECK(list.header() == audit::ListHeader{id, iplos(), 2, {1}});
+        const std::string output = content(at().outbox / id.view() / queue::kMelding);
+        std::size_t found = 0;
+        get(list.read([&](std::uint64_t, auto bytes) {
+            std::size_t from = 0;
+            while ((from = output.find("Pseudonym>1-", from)) != std::string::npos) {
+                const auto one = get(audit::parse_pseudonym(output.substr(from + 10, 34)));
+                if (std::equal(bytes.begin(), bytes.end(), one.bytes.begin())) ++found;
+                ++from;
+            }
+        }));
+        CHECK(found == 2);
+    }
+
+    TEST_CASE_FIXTURE(PipelineFixture, "a list that cannot be written holds the message up, and nothing is published") {
+        const SpoolId id = handed_over(submission().build());
+        fs.fail_at(Call::create, 2, Code::disk_full);  // melding.xml, then the list
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::later);
+        CHECK(row(id).state == State::claimed);
+        CHECK_FALSE(there(at().outbox, id));
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::published);
+        CHECK(std::filesystem::exists(at().list_of(id)));
+    }
+
+    TEST_CASE_FIXTURE(PipelineFixture, "a message that is not published leaves no list") {
+        auto builder = submission();
+        builder.antall = "3";
+        const SpoolId bad = handed_over(builder.build());
+        CHECK(get(pipeline.process(bad)) == Pipeline::Outcome::done);
+        CHECK_FALSE(std::filesystem::exists(at().list_of(bad)));
+        CHECK(list_of(bad).kind == audit::ListKind::no_message);
+    }
+
+    TEST_CASE_FIXTURE(PipelineFixture, "a register without a pseudonym log: no list, and the entry says so") {
+        auto changed = config.now()->reloadable;
+        changed.registers.at(iplos()).pseudonym_log = false;
+        config.take(changed);
+        const SpoolId id = handed_over(submission().build());
+        CHECK(get(pipeline.process(id)) == Pipeline::Outcome::published);
+        CHECK_FALSE(std::filesystem::exists(at().list_of(id)));
+        CHECK(list_of(id).kind == audit::ListKind::not_recorded);
     }
 
     TEST_CASE_FIXTURE(PipelineFixture, "an entry whose folder may not be changed stays in the inbox, unclaimed") {

@@ -59,6 +59,7 @@ class Judge:
             self.judge_messages()
             self.judge_register()
             self.judge_answers()
+            self.judge_lists()
             self.judge_folders()
         self.judge_clear_text()
         return self.faults
@@ -202,6 +203,24 @@ class Judge:
             self.check(answer["status"] == wanted, f"UNTRUE: the kvittering of {row['id']} says {answer['status']}, it is {said['state']}")
             self.check(answer.get("registerKvittering") == said["register_kvittering"], f"the kvittering of {row['id']} has another receipt")
 
+    def judge_lists(self):
+        """The pseudonym log (docs/audit-log.md): a list for each message that was pseudonymised, and none of another."""
+        said = {e["message"]: json.loads(e["fields"]).get("pseudonyms_sha256") for e in self.audit if e["kind"] == "pseudonymised"}
+        outputs = {m.output_sha256: m.output for m in self.messages if m.output}
+        found = {p.name: p for p in (self.place.spool / "pseudonyms").glob("*/*")}
+        for message in found.keys() - said.keys():
+            self.fault(f"left over: a list of {message}, which was never pseudonymised")
+        for message, digest in said.items():
+            path = found.get(message)
+            if not self.check(path is not None, f"LOST: {message} has no list in the pseudonym log"):
+                continue
+            data = path.read_bytes()
+            self.check(path.parent.name == message[:2] and hashlib.sha256(data).hexdigest() == digest,
+                       f"the list of {message} is not the one that the log names")
+            output = outputs.get(self.rows.get(message, {}).get("output_sha256"))
+            if output:
+                self.check(data == pseudonym_list(message, output), f"the list of {message} is not that of what was sent")
+
     # --- the folders ---
     def judge_folders(self):
         """Nothing lies anywhere that no rule of docs/spool-format.md explains."""
@@ -236,6 +255,21 @@ class Judge:
                 self.check(not pattern.search(data), f"CLEAR TEXT in {path}")
                 if path.name != "melding.xml":
                     self.check(not any(c in data for c in contact), f"the contact person's data in {path}")
+
+
+def pseudonym_list(message, output):
+    """The list of a message, made from what was sent of it."""
+    head = output[:output.index(b"<p:MeldingsId>")]
+    register = re.search(rb'domene="([A-Z]+)"', head)[1]
+    versions = [int(v) for v in re.search(rb'nokkelversjon="([0-9 ]+)"', head)[1].split()]
+    persons = re.findall(rb"<p:Person[ >].*?</p:Person>", output, re.DOTALL)
+    out = b"tpf-pseudonyms-1" + bytes.fromhex(message.replace("-", "")) + register.ljust(12, b"\0")
+    out += b"".join(n.to_bytes(4, "big") for n in (len(persons), len(versions), *versions))
+    out = out.ljust(80, b"\0")
+    for person in persons:
+        known = re.findall(rb"<p:Pseudonym>\d+-([a-z2-7]{32})</p:Pseudonym>", person)
+        out += b"".join(base64.b32decode(p.upper()) for p in known) or b"\0" * 20 * len(versions)
+    return out + b"tpf-pseudonyms-slutt"
 
 
 def _row_digest(row, columns):

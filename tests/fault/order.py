@@ -149,9 +149,9 @@ class Order:
     def output_before_commit(self, event, source):
         """The last sync of the journal before the rename is the commit's; all four came before it."""
         commits = [e for e in self.events if e.call in SYNCS and e.paths[0].endswith("journal.db-wal") and e.end < event.begin]
-        for path in (f"{source}/melding.xml", f"{source}/post.json", source, os.path.dirname(source)):
+        for path in (f"{source}/melding.xml", f"{source}/post.json", f"{source}/pseudonymer", source, os.path.dirname(source)):
             made = self.last(("openat", "creat", "mkdir"), lambda p: p.startswith(source), event.begin)
-            after = 0 if path.endswith((".xml", ".json")) else made
+            after = 0 if path.endswith((".xml", ".json", "/pseudonymer")) else made
             self.demand(5, commits and self.synced(path, after, commits[-1].begin), f"{_short(path)} is not synced before its commit")
 
 

@@ -26,6 +26,7 @@ offers() {
 offers 'tpfctl ' status queue keys audit journal config
 offers 'tpfctl qu' queue not:status
 offers 'tpfctl queue ' list show retry discard not:status
+offers 'tpfctl audit ' show verify person pseudonym requests approve answer delete-list not:status
 offers 'tpfctl queue discard --c' --confirm
 offers 'tpfctl --json queue list --s' --state --sender not:--limit
 offers 'tpfctl queue list --state q' quarantined not:held

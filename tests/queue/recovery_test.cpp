@@ -29,15 +29,16 @@ struct RecoveryFixture {
         if (moved) good(spool->claim(id));
         return id;
     }
-    SpoolId sealed() {
+    SpoolId sealed(const std::string& list = {}) {
         const SpoolId id = claimed();
         auto output = get(spool->begin_output(id));
+        if (!list.empty()) good(get(output.begin_list())->write(as_bytes(list)));
         good(output.body().write(as_bytes("ut:melding")));
         good(output.seal({id, name_of(kMeldingsId), iplos(), 10, digest_of("ut:melding"), kSignature}));
         return id;
     }
-    SpoolId committed(bool published = true) {
-        const SpoolId id = sealed();
+    SpoolId committed(bool published = true, const std::string& list = {}) {
+        const SpoolId id = sealed(list);
         get(journal->commit_pass(id, result_of("melding", name_of(kMeldingsId)), {}, pass_entries()));
         if (published) good(spool->publish(id));
         return id;
@@ -85,6 +86,28 @@ TEST_SUITE("queue/recovery") {
         const SpoolId id = committed(false);
         CHECK(recovered().published == 1);
         CHECK(there(at.outbox, id));
+    }
+
+    TEST_CASE_FIXTURE(RecoveryFixture, "a list goes where its message goes, and is kept once that was committed") {
+        const SpoolId dropped = sealed("list");
+        recovered();
+        CHECK_FALSE(std::filesystem::exists(at.list_of(dropped)));
+        const SpoolId id = committed(false, "list");
+        CHECK_FALSE(std::filesystem::exists(at.list_of(id)));
+        CHECK(recovered().published == 1);
+        CHECK(get(read_small(fs, at.list_of(id), 99)) == "list");
+        CHECK_FALSE(std::filesystem::exists(at.outbox / id.view() / kPseudonyms));
+        // A file system that kept the second of two renames and not the first.
+        std::filesystem::rename(at.list_of(id), at.outbox / id.view() / kPseudonyms);
+        recovered();
+        CHECK(get(read_small(fs, at.list_of(id), 99)) == "list");
+        // The register refused the message, it is done again: the same list, in place of the first.
+        quarantine(id);
+        recovered();
+        CHECK(std::filesystem::exists(at.list_of(id)));
+        good(spool->remove_list(id));
+        good(spool->remove_list(id));
+        CHECK_FALSE(std::filesystem::exists(at.list_of(id)));
     }
 
     TEST_CASE_FIXTURE(RecoveryFixture,

@@ -4,6 +4,7 @@ the installation has written or answered is searched for them."""
 import base64
 import hashlib
 import json
+import pwd
 import re
 import shutil
 import tempfile
@@ -96,6 +97,36 @@ class Taint(Case):
             inst.ctl(*command)
             inst.ctl(*command, json_output=True)
 
+    def look_up(self, inst, row):
+        """Insight requests: refused, wrong, and (asked as other users, by root) answered."""
+        def ask(*arguments, user=None, number=None, check=True):
+            entry = pwd.getpwnam(user) if user else None
+            run_as = ["setpriv", f"--reuid={entry.pw_uid}", "--regid=operator", "--clear-groups"] if user else []
+            done = env.run(run_as + [env.BIN / "tpfctl", "--socket", inst.folder / "core.sock", "--json", "audit", *arguments], check=check,
+                           stdin=number.encode() + b"\n" if number else b"")
+            inst._note(done.stdout, done.stderr)
+            return json.loads(done.stdout).get("result")
+        numbers = [self.canary_numbers[(self.numbers_of[row["id"]] + i) % len(self.canary_numbers)] for i in range(3)]
+        number = numbers[0]
+        for wrong in (number, number[:-1] + str((int(number[-1]) + 1) % 10), "nr " + number):
+            ask("person", "--reason", "taint", number=wrong, check=False)
+            try:
+                inst.ask("audit person", number=wrong, reason=wrong)
+            except env.CoreError:
+                pass
+        if not env.AS_OTHERS:
+            return
+        found = []
+        for number in numbers:
+            asked = ask("person", "--reason", "taint", user="daemon", number=number, check=False)
+            if not asked:
+                continue  # a number of a kind that no register takes
+            request = asked["request"]
+            ask("requests")
+            ask("approve", request, "--reason", "taint", user="bin")
+            found += ask("answer", request, user="daemon")["messages"]
+        self.assertIn(row["id"], [one["id"] for one in found])
+
     def test_every_path(self):
         inst = self.installation(registers=env.REGISTERS, sources={"oslo": DROP}, operators_group="operator" if env.AS_OTHERS else "")
         inst.metrics_file = str(inst.folder / "tpf.prom")
@@ -113,8 +144,10 @@ class Taint(Case):
         self.drop_files(inst)
 
         # Every operator's action; the same bytes again; the same name with other bytes; what an operator mistypes.
+        begin = self.next
         good = self.tainted()
         first = inst.wait_state(inst.submit(good.build()), "delivered")
+        self.numbers_of = {first["id"]: begin % len(self.canary_numbers)}
         inst.submit(good.build())
         inst.wait_state(inst.submit(encrypted.read_bytes()), "duplicate")
         for row in inst.ask("queue list", state="quarantined", limit=20)["messages"]:
@@ -136,6 +169,7 @@ class Taint(Case):
         # The register opens everything: still no number.
         (inst.folder / "opened.json").write_text("\n".join(map(json.dumps, inst.decrypt(row["name"]) + inst.decrypt(first["name"]))))
         self.krypt_errors(inst)
+        self.look_up(inst, first)
         self.look_everywhere(inst)
         self.kill_in_the_middle(inst, clear)
         inst.stop()

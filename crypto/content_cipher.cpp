@@ -1,49 +1,22 @@
 #include "crypto/content_cipher.h"
 
-#include <botan/aead.h>
-#include <botan/cipher_mode.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <stdexcept>
 
+#include "crypto/content_mode.h"
 #include "crypto/random.h"
 
 namespace tpf::crypto {
 namespace {
 
-constexpr std::size_t kTagSize = 16;
+constexpr std::size_t kTagSize = ContentMode::kTagSize;
 constexpr std::size_t kBlockSize = 16;
 constexpr std::size_t kGcmIvSize = 12;
-// What one process() call is given: GHASH and the cipher each go over it, so it stays in the first-level cache.
-constexpr std::size_t kSlice = 16 * 1024;
 
 bool is_gcm(ContentCipher cipher) noexcept {
     return cipher != ContentCipher::aes256_cbc;
-}
-
-const char* botan_name(ContentCipher cipher) noexcept {
-    switch (cipher) {
-        case ContentCipher::aes128_gcm:
-            return "AES-128/GCM";
-        case ContentCipher::aes256_gcm:
-            return "AES-256/GCM";
-        case ContentCipher::aes256_cbc:
-            return "AES-256/CBC/NoPadding";
-    }
-    return "";
-}
-
-std::unique_ptr<Botan::Cipher_Mode> make_mode(const ContentKey& key, Botan::Cipher_Dir direction) {
-    auto mode = Botan::Cipher_Mode::create_or_throw(botan_name(key.cipher), direction);
-    const ByteView bytes = key.key.bytes(SecretToken::access());
-    mode->set_key(bytes.data(), bytes.size());
-    return mode;
-}
-
-void process_in_slices(Botan::Cipher_Mode& mode, std::uint8_t* bytes, std::size_t size) {
-    for (std::size_t at = 0; at < size; at += kSlice) mode.process(bytes + at, std::min(kSlice, size - at));
 }
 
 auto decryption_failure() {
@@ -64,8 +37,8 @@ ContentKey ContentKey::random(ContentCipher cipher) {
 struct ContentDecryptor::State {
     State(const ContentKey& key, std::size_t max_piece, std::uint64_t max_plaintext_)
         : gcm(is_gcm(key.cipher)),
-          mode(make_mode(key, Botan::DECRYPTION)),
-          granule(std::max<std::size_t>(mode->update_granularity(), kBlockSize)),
+          mode(make_opener(key)),
+          granule(std::max<std::size_t>(mode->granule(), kBlockSize)),
           capacity(granule + kBlockSize + kTagSize + max_piece),
           buffer(std::make_unique_for_overwrite<std::uint8_t[]>(capacity)),
           max_plaintext(max_plaintext_) {}
@@ -75,7 +48,7 @@ struct ContentDecryptor::State {
     [[nodiscard]] std::size_t held() const noexcept { return end - begin; }
 
     const bool gcm;
-    const std::unique_ptr<Botan::Cipher_Mode> mode;
+    const std::unique_ptr<ContentMode> mode;
     const std::size_t granule;
     const std::size_t capacity;
     const std::unique_ptr<std::uint8_t[]> buffer;
@@ -110,7 +83,7 @@ Result<std::span<const std::uint8_t>> ContentDecryptor::advance(std::size_t size
     try {
         if (!s.started) {
             if (s.held() < s.iv_size()) return std::span<const std::uint8_t>();
-            s.mode->start(s.buffer.get(), s.iv_size());
+            s.mode->start({s.buffer.get(), s.iv_size()});
             s.begin += s.iv_size();
             s.started = true;
         }
@@ -119,7 +92,7 @@ Result<std::span<const std::uint8_t>> ContentDecryptor::advance(std::size_t size
         if (s.decrypted + certain > s.max_plaintext) return too_long();
         const std::size_t now = certain - certain % s.granule;
         std::uint8_t* const bytes = s.buffer.get() + s.begin;
-        process_in_slices(*s.mode, bytes, now);
+        s.mode->process(bytes, now);
         s.begin += now;
         s.decrypted += now;
         return std::span<const std::uint8_t>(bytes, now);
@@ -132,9 +105,13 @@ Result<std::span<const std::uint8_t>> ContentDecryptor::finish() {
     State& s = *state_;
     if (!s.started || s.held() < kTagSize || (!s.gcm && s.held() % kBlockSize != 0)) return decryption_failure();
     s.last.assign(s.buffer.get() + s.begin, s.buffer.get() + s.end);
+    bool good = false;
     try {
-        s.mode->finish(s.last);
+        good = s.mode->finish(s.last);
     } catch (const std::exception&) {
+        good = false;
+    }
+    if (!good) {
         s.last.clear();
         return decryption_failure();
     }
@@ -150,23 +127,18 @@ Result<std::span<const std::uint8_t>> ContentDecryptor::finish() {
 
 struct ContentEncryptor::State {
     State(const ContentKey& key, std::uint64_t max_plaintext_)
-        : gcm(is_gcm(key.cipher)),
-          mode(gcm ? make_mode(key, Botan::ENCRYPTION) : nullptr),
-          granule(gcm ? mode->update_granularity() : 1),
-          max_plaintext(max_plaintext_) {}
+        : gcm(is_gcm(key.cipher)), mode(gcm ? make_sealer(key) : nullptr), max_plaintext(max_plaintext_) {}
 
     const bool gcm;
-    const std::unique_ptr<Botan::Cipher_Mode> mode;
-    const std::size_t granule;
+    const std::unique_ptr<ContentMode> mode;
     const std::uint64_t max_plaintext;
     std::uint64_t taken = 0;
     bool started = false;
-    Botan::secure_vector<std::uint8_t> kept;  // less than one granule of plaintext
 
     void start(Bytes& out) {
         std::array<std::uint8_t, kGcmIvSize> iv{};
         system_generator().randomize(iv.data(), iv.size());
-        mode->start(iv.data(), iv.size());
+        mode->start(iv);
         out.insert(out.end(), iv.begin(), iv.end());
         started = true;
     }
@@ -185,18 +157,9 @@ Status ContentEncryptor::update(ByteView plaintext, Bytes& out) {
     s.taken += plaintext.size();
     try {
         if (!s.started) s.start(out);
-        const std::size_t all = s.kept.size() + plaintext.size();
-        if (all < s.granule) {
-            s.kept.insert(s.kept.end(), plaintext.begin(), plaintext.end());
-            return ok();
-        }
-        const std::size_t keep = all % s.granule;
-        const auto split = plaintext.end() - static_cast<std::ptrdiff_t>(keep);
         const std::size_t at = out.size();
-        out.insert(out.end(), s.kept.begin(), s.kept.end());
-        out.insert(out.end(), plaintext.begin(), split);
-        process_in_slices(*s.mode, out.data() + at, all - keep);
-        s.kept.assign(split, plaintext.end());
+        out.insert(out.end(), plaintext.begin(), plaintext.end());
+        s.mode->process(out.data() + at, plaintext.size());
     } catch (const std::exception&) {
         return fail(Code::internal, "the cipher refused a piece");
     }
@@ -208,9 +171,9 @@ Status ContentEncryptor::finish(Bytes& out) {
     if (!s.gcm) return fail(Code::algorithm, "content is only ever sealed with AES-GCM");
     try {
         if (!s.started) s.start(out);
-        s.mode->finish(s.kept);
-        out.insert(out.end(), s.kept.begin(), s.kept.end());
-        s.kept.clear();
+        Botan::secure_vector<std::uint8_t> tag;
+        if (!s.mode->finish(tag)) return fail(Code::internal, "the cipher refused to finish");
+        out.insert(out.end(), tag.begin(), tag.end());
     } catch (const std::exception&) {
         return fail(Code::internal, "the cipher refused to finish");
     }

@@ -69,16 +69,19 @@ class Gathering {
         return taken;
     }
 
-    /// The run, at `to`.
-    [[nodiscard]] Status end(const Path& to) {
-        if (parts_.empty()) return write(to, facts);
+    /// The run, at `to`; as merge_runs().
+    [[nodiscard]] Result<bool> end(const Path& to, const std::function<bool()>& go_on) {
+        if (parts_.empty()) {
+            TPF_TRY(write(to, facts));
+            return true;
+        }
         TPF_TRY(spill());
         std::vector<Run> runs;
         for (const Path& part : parts_) {
             TPF_TRY(auto run, Run::open(fs_, part));
             runs.push_back(std::move(run));
         }
-        return merge_runs(fs_, runs, to, facts, {});
+        return merge_runs(fs_, runs, to, facts, {}, go_on);
     }
 
     RunFacts facts;
@@ -200,7 +203,8 @@ Status OccurrenceIndex::extend(const Progress& progress) {
     while (covered() < size) {
         TPF_TRY(const bool more, next_stretch(size, progress));
         if (!more) return ok();
-        TPF_TRY(merge_tail());
+        TPF_TRY(const bool merged, merge_tail([&] { return !progress || progress(covered(), size); }));
+        if (!merged) return ok();
     }
     return ok();
 }
@@ -227,25 +231,27 @@ Result<bool> OccurrenceIndex::next_stretch(std::uint64_t size, const Progress& p
     gathering.facts.first = stretch.first;
     gathering.facts.last = stretch.last;
     TPF_TRY(gathering.facts.root, log_.root(stretch.last));
-    TPF_TRY(gathering.end(made));
+    TPF_TRY(const bool whole, gathering.end(made, [&] { return !progress || progress(stretch.last, size); }));
+    if (!whole) return false;
     stretch.occurrences = gathering.occurrences();
     TPF_TRY(put_in_place(made, stretch));
     stretches_.push_back(stretch);
     return true;
 }
 
-/// So that each run is some times as large as all that come after it.
-Status OccurrenceIndex::merge_tail() {
+/// So that each run is some times as large as all that come after it. False: it was told to stop.
+Result<bool> OccurrenceIndex::merge_tail(const std::function<bool()>& go_on) {
     std::size_t from = stretches_.size() - 1;
     std::uint64_t sum = stretches_[from].occurrences + 1;
     while (from > 0 && stretches_[from - 1].occurrences < limits_.merge_below * sum) {
         --from;
         sum += stretches_[from].occurrences + 1;
     }
-    return from + 1 < stretches_.size() ? merge(from) : ok();
+    if (from + 1 == stretches_.size()) return true;
+    return merge(from, go_on);
 }
 
-Status OccurrenceIndex::merge(std::size_t from) {
+Result<bool> OccurrenceIndex::merge(std::size_t from, const std::function<bool()>& go_on) {
     const Path made = folder_ / "merged.tmp";
     std::vector<Run> runs;
     RunFacts facts;
@@ -261,16 +267,19 @@ Status OccurrenceIndex::merge(std::size_t from) {
     }
     facts.first = whole.first;
     facts.last = whole.last;
-    const Status merged = merge_runs(fs_, runs, made, facts, {});
-    if (!merged && merged.error().code() == Code::record_damaged) return drop_from(from);
-    TPF_TRY(merged);
+    const auto merged = merge_runs(fs_, runs, made, facts, {}, go_on);
+    if (!merged && merged.error().code() == Code::record_damaged) {
+        TPF_TRY(drop_from(from));
+        return true;
+    }
+    if (!merged || !merged.value()) return merged;
     TPF_TRY(put_in_place(made, whole));
     for (std::size_t i = from; i < stretches_.size(); ++i) {
         TPF_TRY(fs_.remove_file(path_of(stretches_[i])));
     }
     stretches_.resize(from);
     stretches_.push_back(whole);
-    return ok();
+    return true;
 }
 
 Result<Occurrences> OccurrenceIndex::find(const std::vector<PseudonymBytes>& pseudonyms) {
@@ -307,9 +316,9 @@ Status OccurrenceIndex::forget(const SpoolId& message) {
         const RunFacts facts = run.value().facts();
         runs.push_back(std::move(run).value());
         const Path made = folder_ / "forget.tmp";
-        const Status rewritten = merge_runs(fs_, runs, made, facts, {message});
+        const auto rewritten = merge_runs(fs_, runs, made, facts, {message}, [] { return true; });
         if (!rewritten && rewritten.error().code() == Code::record_damaged) return drop_from(i);
-        TPF_TRY(rewritten);
+        if (!rewritten) return fail(rewritten.error());
         TPF_TRY(put_in_place(made, stretches_[i]));
     }
     return ok();

@@ -71,8 +71,8 @@ class OccurrenceIndex {
     [[nodiscard]] Status drop_from(std::size_t index);
     [[nodiscard]] Result<bool> next_stretch(std::uint64_t size, const Progress& progress);
     [[nodiscard]] Status put_in_place(const Path& made, const Stretch& stretch);
-    [[nodiscard]] Status merge_tail();
-    [[nodiscard]] Status merge(std::size_t from);
+    [[nodiscard]] Result<bool> merge_tail(const std::function<bool()>& go_on);
+    [[nodiscard]] Result<bool> merge(std::size_t from, const std::function<bool()>& go_on);
 
     FileSystem& fs_;
     Path folder_;

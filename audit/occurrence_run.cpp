@@ -16,6 +16,7 @@ constexpr std::size_t kFence = 16;
 constexpr std::size_t kUuid = 36;
 constexpr std::size_t kTail = 8 + 32;  // length of the facts, digest of all tables
 constexpr std::uint64_t kMostFacts = 1 << 20;
+constexpr std::uint64_t kAskEvery = 1 << 20;  // occurrences: a second at most
 constexpr std::string_view kForm = "tpf-occurrences-1";
 
 void put_number(std::vector<std::uint8_t>& out, std::uint64_t value, int bytes) {
@@ -202,8 +203,8 @@ Result<std::optional<Occurrence>> Run::next() {
     return std::optional(one);
 }
 
-Status merge_runs(FileSystem& fs, std::vector<Run>& runs, const Path& to, RunFacts facts,
-                  const std::set<SpoolId>& without) {
+Result<bool> merge_runs(FileSystem& fs, std::vector<Run>& runs, const Path& to, RunFacts facts,
+                        const std::set<SpoolId>& without, const std::function<bool()>& go_on) {
     constexpr std::uint32_t kDropped = UINT32_MAX;
     std::vector<SpoolId> messages;
     std::vector<std::vector<std::uint32_t>> numbers(runs.size());
@@ -233,13 +234,18 @@ Status merge_runs(FileSystem& fs, std::vector<Run>& runs, const Path& to, RunFac
         TPF_TRY(advance(i));
     }
     TPF_TRY(auto out, RunWriter::create(fs, to));
-    while (!heads.empty()) {
+    for (std::uint64_t done = 0; !heads.empty(); ++done) {
+        if (done % kAskEvery == 0 && !go_on()) {
+            TPF_TRY(fs.remove_file(to));
+            return false;
+        }
         const Head head = heads.top();
         heads.pop();
         TPF_TRY(out.add(head.one));
         TPF_TRY(advance(head.run));
     }
-    return out.end(std::move(facts), messages);
+    TPF_TRY(out.end(std::move(facts), messages));
+    return true;
 }
 
 }  // namespace tpf::audit

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -87,7 +88,8 @@ class Run {
 };
 
 /// One run of several that follow each other, without the messages in `without`. `facts` are those of the whole.
-[[nodiscard]] Status merge_runs(FileSystem& fs, std::vector<Run>& runs, const Path& to, RunFacts facts,
-                                const std::set<SpoolId>& without);
+/// `go_on` is asked now and then; false: it was told to stop, and nothing is at `to`.
+[[nodiscard]] Result<bool> merge_runs(FileSystem& fs, std::vector<Run>& runs, const Path& to, RunFacts facts,
+                                      const std::set<SpoolId>& without, const std::function<bool()>& go_on);
 
 }  // namespace tpf::audit

@@ -223,6 +223,25 @@ TEST_SUITE("audit/occurrence_index") {
         CHECK(world.index->find({person(7)}).value().messages.empty());
         world.check(40);
     }
+
+    TEST_CASE("told to stop anywhere, in the middle of a merge too, it leaves nothing half done and goes on later") {
+        bool stopped = true;
+        for (int at = 0; stopped; ++at) {
+            World world(kSmall);
+            fill(world, 40, 1);
+            world.check(40);
+            fill(world, 200, 2);
+            int asked = 0;
+            stopped = false;
+            REQUIRE(world.index->extend([&](auto, auto) {
+                stopped = stopped || asked++ == at;
+                return !stopped;
+            }));
+            for (const std::string& name : world.files()) CHECK_MESSAGE(name.ends_with(".run"), name, " ", at);
+            fill(world, 1, 3);
+            world.check(40);
+        }
+    }
 }
 
 }  // namespace tpf::audit

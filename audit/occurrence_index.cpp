@@ -186,7 +186,7 @@ Status OccurrenceIndex::drop_from(std::size_t index) {
     while (stretches_.size() > index) {
         const Path path = path_of(stretches_.back());
         stretches_.pop_back();
-        const Status gone = fs_.remove_file(path);
+        Status gone = fs_.remove_file(path);
         if (!gone && gone.error().code() != Code::not_found) return gone;
     }
     return fs_.sync_folder(folder_);
@@ -267,7 +267,7 @@ Result<bool> OccurrenceIndex::merge(std::size_t from, const std::function<bool()
     }
     facts.first = whole.first;
     facts.last = whole.last;
-    const auto merged = merge_runs(fs_, runs, made, facts, {}, go_on);
+    auto merged = merge_runs(fs_, runs, made, facts, {}, go_on);
     if (!merged && merged.error().code() == Code::record_damaged) {
         TPF_TRY(drop_from(from));
         return true;

@@ -83,7 +83,7 @@ Result<Json> Commands::audit_delete_list(const Call& call) {
         return ok();
     }));
     const Actor actor{call.who.name, std::move(reason), call.who.uid};
-    const auto done = [&]() -> Result<Json> {
+    auto done = [&]() -> Result<Json> {
         if (state.kind == audit::ListKind::deleted)
             return fail(Code::usage, "the list of that message was deleted already");
         if (state.kind != audit::ListKind::kept) return fail(Code::usage, "no list of that message was recorded");

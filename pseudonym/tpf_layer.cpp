@@ -37,6 +37,7 @@ std::size_t count_characters(std::string_view utf8) noexcept {
 
 std::vector<unsigned> versions_of(const std::vector<PseudonymDeriver>& derivers) {
     std::vector<unsigned> versions;
+    versions.reserve(derivers.size());
     for (const PseudonymDeriver& deriver : derivers) versions.push_back(deriver.version());
     return versions;
 }

@@ -172,7 +172,7 @@ Status Spool::keep_list(const SpoolId& id) {
         const Path place = folders_.list_of(id);
         TPF_TRY(const bool folder, exists(*fs_, place.parent_path()));
         if (!folder) {
-            const Status made = fs_->make_folder(place.parent_path(), 02700);
+            Status made = fs_->make_folder(place.parent_path(), 02700);
             TPF_TRY(const bool by_another, exists(*fs_, place.parent_path()));
             if (!made && !by_another) return made;
             TPF_TRY(group_sync_.sync(folders_.pseudonyms));

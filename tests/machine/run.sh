@@ -27,10 +27,11 @@ make_root() {
 install_dependencies() {
   local packages
   packages=$(dpkg-deb -f "$1" Depends | tr ',' '\n' | sed 's/|.*//; s/(.*//; s/ //g')
+  packages="$packages softhsm2 p11-kit p11-kit-modules"  # a token, for the part with keys in one
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"; chmod +x "$root/usr/sbin/policy-rc.d"
   # What an earlier run left.
   chroot "$root" dpkg --purge tpf >/dev/null 2>&1 || true
-  rm -f "$root"/etc/systemd/system/*.wants/tpf*
+  rm -rf "$root"/etc/systemd/system/*.wants/tpf* "$root"/etc/systemd/system/tpf*
   if ! chroot "$root" dpkg-query -W $packages >/dev/null 2>&1; then
     chroot "$root" apt-get update -qq
     DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y -qq --no-install-recommends $packages >/dev/null
@@ -91,7 +92,7 @@ rm -rf "$root/var/log/journal" "$root/opt/tpf" "$root/root/play" "$root/var/lib/
 mkdir -p "$root/opt/tpf/bin" "$root/opt/tpf/script" "$root/opt/tpf/tests"
 cp "$deb" "$root/opt/tpf/tpf.deb"; newer "$deb" "$root/opt/tpf/newer.deb"
 cp "$bin"/tpf-generate "$bin"/tpf-probe "$root/opt/tpf/bin/"
-cp docs/operations.md "$root/opt/tpf/"
+cp docs/operations.md docs/key-management.md "$root/opt/tpf/"
 cp -r script/lib "$root/opt/tpf/script/"; cp -r tests/machine "$root/opt/tpf/tests/"
 # Not everywhere can a container be started.
 systemd-nspawn -q --register=no --keep-unit --private-network -D "$root" /bin/true </dev/null >/dev/null 2>&1 || skip "no container can be started here"

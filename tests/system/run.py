@@ -113,6 +113,20 @@ def run_all(classes, jobs, verbose):
     return results
 
 
+def open_to_all(programs, folder):
+    """Where other users can run them too, as some tests do: the folder itself, or, where one above it is closed (a checkout in
+    root's home), a copy."""
+    programs = Path(programs).resolve()
+    if os.geteuid() != 0 or all(parent.stat().st_mode & 0o001 for parent in (programs, *programs.parents)):
+        return programs
+    copy = Path(folder) / "bin"
+    copy.mkdir()
+    for program in programs.glob("tpf*"):
+        shutil.copy2(program, copy)
+    Path(folder).chmod(0o711)
+    return copy
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", default=str(HERE.parents[1] / "build/release/bin"), help="folder of the programs")
@@ -125,7 +139,8 @@ def main():
     missing = [p for p in PROGRAMS if not os.access(Path(options.bin) / p, os.X_OK)]
     if missing:
         sys.exit(f"error: {options.bin} has no {', '.join(missing)}\nhint: build them first: script/build, or give --bin")
-    os.environ["TPF_BIN"] = str(Path(options.bin).resolve())
+    copies = tempfile.mkdtemp(prefix="tpf-system-programs-")
+    os.environ["TPF_BIN"] = str(open_to_all(options.bin, copies))
     if options.token:
         os.environ["TPF_SYSTEM_TOKEN"] = "1"
     sys.path.insert(0, str(HERE))
@@ -133,6 +148,7 @@ def main():
     began = time.monotonic()
     classes = load(options.filters)
     if not classes:
+        shutil.rmtree(copies)
         sys.exit("error: no test has such a name")
     template = tempfile.mkdtemp(prefix="tpf-system-template-")
     try:
@@ -141,6 +157,7 @@ def main():
         results = run_all(classes, options.jobs, options.verbose)
     finally:
         shutil.rmtree(template, ignore_errors=True)
+        shutil.rmtree(copies, ignore_errors=True)
     count = {what: sum(1 for r in results if r[1] == what) for what in ("passed", "failed", "skipped")}
     unexpected = [name for name, outcome, _ in results
                   if outcome == "skipped" and not any(allowed in name for allowed in options.allow_skip)]

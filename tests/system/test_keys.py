@@ -355,8 +355,14 @@ class Guide(Case):
     REHEARSED = {"weekly", "backup", "rehearsal", "backup-end", "restore", "november", "january", "april", "version-begin",
                  "version-end", "signing", "signing-end", "destroy-first", "destroy-second"}
 
-    def test_every_block_of_the_guide_is_rehearsed_here(self):
-        self.assertEqual(set(guide_blocks()), self.REHEARSED)
+    ON_A_MACHINE = {"token", "token-key"}
+
+    def test_every_block_of_the_guide_is_rehearsed(self):
+        """Here, or with units on a booted machine."""
+        self.assertEqual(set(guide_blocks()), self.REHEARSED | self.ON_A_MACHINE)
+        inside = (Path(__file__).resolve().parents[1] / "machine/inside.sh").read_text()
+        for name in self.ON_A_MACHINE:
+            self.assertIn(f"guide {name} key-management.md", inside)
 
     def stage(self, **settings):
         """An installation whose keys are the guide's: TPF-2026 from 1 December 2026, one pseudonym key, one signing key."""

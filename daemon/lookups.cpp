@@ -131,7 +131,7 @@ Result<std::string> Lookups::record(const Lookup& lookup) const {
     const auto there = core_.fs.info(folder());
     if (!there) {
         if (there.error().code() != Code::not_found) return fail(there.error());
-        TPF_TRY(core_.fs.make_folder(folder(), 02700));
+        TPF_TRY(core_.fs.make_folder(folder(), 0700));
         TPF_TRY(core_.fs.sync_folder(folder().parent_path()));
     }
     Json json{{"form", kForm}, {"request", lookup.request.subject}, {"pseudonyms", Json::array()}};

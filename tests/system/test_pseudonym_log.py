@@ -161,6 +161,9 @@ class Lookups(Base):
         self.assertEqual(rows[first["id"]]["from"], env.SENDER)
         self.assertEqual(rows[first["id"]]["receipt"], inst.kvittering(first["id"])["registerKvittering"])
         self.assertEqual((found["looked_before"], found["not_recorded"]), ([], {}))
+        # Made by the core in a folder without a set-group bit: under systemd it may not set one (RestrictSUIDSGID=).
+        for made in ("lookups", "occurrence-index"):
+            self.assertEqual((inst.spool / made).stat().st_mode & 0o7777, 0o700, made)
         # By one of its pseudonyms: that register only; who looked before is told.
         sent = (inst.store("IPLOS") / "meldinger" / first["name"] / "melding.xml").read_text()
         pseudonym = re.search("<p:Pseudonym>(.*?)</p:Pseudonym>", sent)[1]

@@ -64,6 +64,9 @@ struct RingRestored {
 
 /// What nine digits hold (formats.md § 5).
 inline constexpr unsigned kMaxEdition = 999'999'999;
+/// So far above the last one an edition may be given: one that is typed wrong would use up the numbers, for the senders
+/// too.
+inline constexpr unsigned kMaxEditionStep = 1000;
 /// The last key file that was made for the senders.
 struct PublishedEdition {
     unsigned edition;    ///< utgave

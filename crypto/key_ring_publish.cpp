@@ -48,6 +48,10 @@ Result<KeyRing::PublishedFile> KeyRing::publish(std::optional<unsigned> edition,
     const unsigned wanted = edition.value_or(next);
     if (wanted == 0 || wanted > kMaxEdition)
         return fail(Code::usage, "the edition is a number from 1 to " + std::to_string(kMaxEdition));
+    if (wanted > next && wanted - next > kMaxEditionStep) {
+        return fail(Code::usage, "edition " + std::to_string(wanted) + " is more than " +
+                                     std::to_string(kMaxEditionStep) + " above the next one, " + std::to_string(next));
+    }
     TPF_TRY(auto content, key_file(*state_->keys(), wanted, norwegian_date(now)));
     const PublishedEdition made{wanted, hex(sha256(content))};
     if (last && (wanted < last->edition || (wanted == last->edition && made != *last))) {

@@ -102,7 +102,7 @@ class Commands {
     Result<Json> keys_generate(const Call& call);
     Result<Json> keys_import(const Call& call);
     Result<Json> import_pseudonym_key(const Call& call);
-    Result<Json> make_key(const Call& call, std::shared_ptr<const crypto::SecretBytes> existing);
+    Result<Json> make_key(const Call& call, const std::string& credential);
     Result<Json> keys_publish(const Call& call);
     Result<Json> keys_signing(const Call& call);
     using KeyChanger = std::function<Result<crypto::KeyFacts>(const KeyId&, const crypto::KeyActor&)>;

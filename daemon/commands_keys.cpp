@@ -3,8 +3,8 @@
 #include "base/log.h"
 #include "conf/output_settings.h"
 #include "daemon/commands.h"
+#include "daemon/credentials.h"
 #include "daemon/key_warnings.h"
-#include "daemon/process.h"
 #include "daemon/status.h"
 
 namespace tpf::daemon {
@@ -135,16 +135,16 @@ Result<Json> Commands::keys_show(const Call& call) {
 /// One that an earlier installation used. It never passes over the socket: the service has it as a credential.
 Result<Json> Commands::import_pseudonym_key(const Call& call) {
     TPF_TRY(const std::string credential, text_arg(call.args, "credential", true));
-    TPF_TRY(auto existing, read_raw_key(credential));
-    return make_key(call, std::make_shared<const crypto::SecretBytes>(std::move(existing)));
+    TPF_TRY(check_raw_key_name(credential));
+    return make_key(call, credential);
 }
 
 Result<Json> Commands::keys_generate(const Call& call) {
-    return make_key(call, nullptr);
+    return make_key(call, {});
 }
 
 /// The intention is logged before anything changes: what cannot be logged is not done.
-Result<Json> Commands::make_key(const Call& call, std::shared_ptr<const crypto::SecretBytes> existing) {
+Result<Json> Commands::make_key(const Call& call, const std::string& credential) {
     TPF_TRY(const std::string kind_text, text_arg(call.args, "kind", true));
     TPF_TRY(const KeyKind kind, crypto::parse_key_kind(kind_text));
     TPF_TRY(const KeyId id, id_arg(call.args));
@@ -159,10 +159,18 @@ Result<Json> Commands::make_key(const Call& call, std::shared_ptr<const crypto::
     TPF_TRY(std::string place_text, text_arg(call.args, "place", false));
     TPF_TRY(const auto place, crypto::parse_key_place(place_text.empty() ? "file" : place_text));
     if (version > 9999 || bits > 16384) return fail(Code::usage, "version or bits is too large");
-    const bool is_new = existing == nullptr;
+    const bool is_new = credential.empty();
     AuditEntry begun = entry_of(call.who, is_new ? "generate" : "import", id);
     begun.with("kind", kind_text).with("place", to_string(place));
+    if (reg) begun.with("register", reg->str());
+    if (version != 0) begun.with("version", version);
+    if (!is_new) begun.with("credential", credential);
     TPF_TRY(core_.journal.record(with_reason(begun, actor)));
+    std::shared_ptr<const crypto::SecretBytes> existing;
+    if (!is_new) {
+        TPF_TRY(auto raw, read_raw_key(credential));
+        existing = std::make_shared<const crypto::SecretBytes>(std::move(raw));
+    }
     TPF_TRY(const KeyFacts facts,
             core_.keys.generate(
                 {kind, id, std::move(reg), static_cast<unsigned>(version), from, to, policy,

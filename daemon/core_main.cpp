@@ -9,6 +9,7 @@
 #include "daemon/audit_keys.h"
 #include "daemon/control_server.h"
 #include "daemon/coordinator.h"
+#include "daemon/credentials.h"
 #include "daemon/lookups.h"
 #include "daemon/process.h"
 #include "daemon/reload.h"

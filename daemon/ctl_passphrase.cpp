@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <iostream>
 
-#include "daemon/process.h"
+#include "daemon/credentials.h"
 
 namespace tpf::daemon {
 namespace {

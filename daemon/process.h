@@ -4,10 +4,9 @@
 #include <optional>
 #include <string>
 
+#include "base/fs.h"
 #include "base/unique_fd.h"
 #include "conf/config.h"
-#include "crypto/pkcs11_token.h"
-#include "crypto/secret.h"
 
 namespace tpf::daemon {
 
@@ -41,15 +40,5 @@ class Reloading {
     Reloading(const Reloading&) = delete;
     Reloading& operator=(const Reloading&) = delete;
 };
-/// The keyring's passphrase: from descriptor `fd` where one is given, else the file keyring-passphrase in
-/// $CREDENTIALS_DIRECTORY (systemd's LoadCredential); a final line feed is dropped. Empty where neither is given.
-/// Code::config: a credential that somebody else may read or write (the hint is the command that mends it).
-[[nodiscard]] Result<crypto::SecretBytes> read_passphrase(std::optional<int> fd);
-/// A raw key of 32 bytes, or its 64 hex digits, from the file `name` in $CREDENTIALS_DIRECTORY. Code::usage: no such
-/// name or file, or something else in it.
-[[nodiscard]] Result<crypto::SecretBytes> read_raw_key(const std::string& name);
-/// The token of [pkcs11], with the PIN from the file pkcs11-pin in $CREDENTIALS_DIRECTORY; nullptr where none is
-/// configured. Code::config: no PIN, or what Pkcs11Token::open says.
-[[nodiscard]] Result<std::shared_ptr<const crypto::Pkcs11Token>> open_token(const std::string& uri);
 
 }  // namespace tpf::daemon

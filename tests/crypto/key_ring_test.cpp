@@ -513,6 +513,7 @@ TEST_SUITE("crypto/key_ring") {
             CHECK(ring->publish(6, now()).error().code() == Code::usage);
             CHECK(ring->publish(0, now()).error().code() == Code::usage);
             CHECK(ring->publish(kMaxEdition + 1, now()).error().code() == Code::usage);
+            CHECK(ring->publish(8 + kMaxEditionStep + 1, now()).error().code() == Code::usage);
             bundle = ring->bundle().value();
         }
         const auto ring = open(folder / "ring").value();

@@ -59,23 +59,25 @@ class Determinism(Case):
         """Taken in from a credential; judged by Python's own HMAC and base32 (formats.md, section 4)."""
         inst = self.installation(register_settings={"IPLOS": "pseudonym_versions = [7]"})
         key = os.urandom(32)
-        for name, content, mode in (("raw-key", key, 0o400), ("hex-key", key.hex().encode() + b"\n", 0o600),
-                                    ("short-key", key[:31], 0o400), ("open-key", key, 0o644)):
-            (inst.folder / "credentials" / name).write_bytes(content)
-            (inst.folder / "credentials" / name).chmod(mode)
+        prefix = "pseudonym-key-"
+        for name, content, mode in (("raw", key, 0o400), ("hex", key.hex().encode() + b"\n", 0o600), ("short", key[:31], 0o400),
+                                    ("half", key[:16].hex().encode(), 0o400), ("zero", bytes(32), 0o400), ("open", key, 0o644)):
+            (inst.folder / "credentials" / (prefix + name)).write_bytes(content)
+            (inst.folder / "credentials" / (prefix + name)).chmod(mode)
         inst.start_register("IPLOS")
         inst.start_core()
 
         def take_in(credential, key_id="PSEUDONYM-IPLOS-7", version="7"):
             return inst.ctl("keys", "import", "--kind", "pseudonym", "--id", key_id, "--register", "IPLOS", "--version", version,
                             "--credential", credential, "--reason", "the old system's key", check=False)
-        for credential, why in (("short-key", "neither 32 bytes"), ("open-key", "chmod 0400"), ("../keyring-passphrase", "error"),
-                                ("none", "LoadCredentialEncrypted=none")):
+        for credential, why in ((prefix + "short", "neither 32 bytes"), (prefix + "half", "neither 32 bytes"), (prefix + "zero", "no key"),
+                                (prefix + "open", "chmod 0400"), (prefix + "../keyring-passphrase", "begins with"),
+                                ("keyring-passphrase", "begins with"), (prefix + "none", "LoadCredentialEncrypted=")):
             refused = take_in(credential)
             self.assertEqual(refused.returncode, 1)
             self.assertIn(why, refused.stderr.decode())
-        self.assertEqual(take_in("raw-key").returncode, 0)
-        again = take_in("hex-key", "P-8", "8")
+        self.assertEqual(take_in(prefix + "raw").returncode, 0)
+        again = take_in(prefix + "hex", "P-8", "8")
         self.assertIn("this is the key PSEUDONYM-IPLOS-7", again.stderr.decode())
         inst.start_forward()
         row = inst.wait_state(inst.submit(self.good(numbers=self.numbers[:5]).build()), "delivered", "quarantined")
@@ -85,7 +87,9 @@ class Determinism(Case):
             expected.append(["7-" + base64.b32encode(mac[:20]).decode().lower().rstrip("=")])
         self.assertEqual(self.pseudonyms(inst, row), expected)
         log = inst.ctl("audit", "show").stdout.decode()
-        self.assertIn("PSEUDONYM-IPLOS-7", log)
+        # What was tried is in the log, with what it was to become.
+        for tried in ("short", "half", "zero", "open", "none", "raw", "hex"):
+            self.assertRegex(log, f"credential={prefix}{tried}.*version=[78]|version=[78].*credential={prefix}{tried}")
         for secret in (key.hex(), base64.b64encode(key).decode()):
             self.assertNotIn(secret, log)
 

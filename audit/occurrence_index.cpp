@@ -36,6 +36,19 @@ Result<ListReader> open_list(FileSystem& fs, const Path& path, const std::string
     return ListReader::open(fs, path);
 }
 
+/// What is written there and not put in its place goes, however that ended.
+class Unfinished {
+  public:
+    Unfinished(FileSystem& fs, Path path) : fs_(fs), path_(std::move(path)) {}
+    ~Unfinished() { static_cast<void>(fs_.remove_file(path_).has_value()); }
+    Unfinished(const Unfinished&) = delete;
+    Unfinished& operator=(const Unfinished&) = delete;
+
+  private:
+    FileSystem& fs_;
+    Path path_;
+};
+
 /// Gathers the occurrences of a stretch: sorted parts on disk, then one run.
 class Gathering {
   public:
@@ -55,17 +68,16 @@ class Gathering {
         if (listed.state.kind == ListKind::not_recorded) ++facts.not_recorded[listed.state.reg];
         if (listed.state.kind != ListKind::kept) return ok();
         auto list = open_list(fs_, log.list_of(listed.message), listed.state.sha256);
-        const Code code = list ? Code::not_found : list.error().code();
-        if (code != Code::not_found && code != Code::record_damaged) return fail(list.error());
         if (!list) {
             ++facts.unreadable;
             return ok();
         }
         messages_.push_back(listed.message);
         Status taken = ok();
-        TPF_TRY(list.value().read([&](std::uint64_t, auto bytes) {
+        const auto read = list.value().read([&](std::uint64_t, auto bytes) {
             if (taken) taken = add(listed.message, bytes);
-        }));
+        });
+        if (!read) ++facts.unreadable;
         return taken;
     }
 
@@ -101,9 +113,8 @@ class Gathering {
     }
     [[nodiscard]] Status spill() {
         const Path part = folder_ / ("part-" + std::to_string(parts_.size()) + ".tmp");
-        TPF_TRY(write(part, {}));
         parts_.push_back(part);
-        return ok();
+        return write(part, {});
     }
     [[nodiscard]] Status write(const Path& to, const RunFacts& of) {
         std::sort(rows_.begin(), rows_.end());
@@ -217,6 +228,7 @@ Result<bool> OccurrenceIndex::next_stretch(std::uint64_t size, const Progress& p
         if (!name.ends_with(".tmp")) continue;
         TPF_TRY(fs_.remove_file(folder_ / name));
     }
+    const Unfinished half(fs_, made);
     Gathering gathering(fs_, folder_, limits_.chunk);
     Stretch stretch{covered() + 1, covered(), 0};
     while (stretch.last < size && gathering.occurrences() < limits_.stretch) {
@@ -253,11 +265,18 @@ Result<bool> OccurrenceIndex::merge_tail(const std::function<bool()>& go_on) {
 
 Result<bool> OccurrenceIndex::merge(std::size_t from, const std::function<bool()>& go_on) {
     const Path made = folder_ / "merged.tmp";
+    const Unfinished half(fs_, made);
     std::vector<Run> runs;
     RunFacts facts;
     Stretch whole = stretches_[from];
     for (std::size_t i = from; i < stretches_.size(); ++i) {
-        TPF_TRY(auto run, Run::open(fs_, path_of(stretches_[i])));
+        auto opened = Run::open(fs_, path_of(stretches_[i]));
+        const Code code = opened ? Code::internal : opened.error().code();
+        if (code == Code::record_damaged || code == Code::not_found) {
+            TPF_TRY(drop_from(i));
+            return true;
+        }
+        TPF_TRY(auto run, std::move(opened));
         facts.unreadable += run.facts().unreadable;
         for (const auto& [reg, count] : run.facts().not_recorded) facts.not_recorded[reg] += count;
         facts.root = run.facts().root;
@@ -316,6 +335,7 @@ Status OccurrenceIndex::forget(const SpoolId& message) {
         const RunFacts facts = run.value().facts();
         runs.push_back(std::move(run).value());
         const Path made = folder_ / "forget.tmp";
+        const Unfinished half(fs_, made);
         const auto rewritten = merge_runs(fs_, runs, made, facts, {message}, [] { return true; });
         if (!rewritten && rewritten.error().code() == Code::record_damaged) return drop_from(i);
         if (!rewritten) return fail(rewritten.error());

@@ -269,7 +269,9 @@ Result<std::vector<SpoolId>> deleted_lists(sqlite::Database& db) {
 Status prepare_lists(sqlite::Database& db) {
     return db.execute(
         "CREATE INDEX IF NOT EXISTS audit_deleted_lists ON audit(message) WHERE kind = 'list-deleted';"
-        "CREATE INDEX IF NOT EXISTS audit_operators ON audit(time) WHERE kind = 'operator'");
+        "DROP INDEX IF EXISTS audit_operators;"
+        "CREATE INDEX IF NOT EXISTS audit_answered ON audit(time) "
+        "WHERE kind = 'operator' AND instr(fields, '\"step\":\"answered\"') > 0");
 }
 
 }  // namespace tpf::audit

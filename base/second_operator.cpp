@@ -1,9 +1,12 @@
 #include "base/second_operator.h"
 
+#include <unistd.h>
+
 namespace tpf {
 
 bool has_name(const Actor& actor) {
-    return actor.uid != 0 && !actor.name.empty() && actor.name.find(' ') == std::string::npos;
+    return actor.uid != 0 && actor.uid != ::geteuid() && !actor.name.empty() &&
+           actor.name.find(' ') == std::string::npos;
 }
 
 bool has_run_out(const OperatorRequest& request, UtcTime now) {
@@ -12,7 +15,8 @@ bool has_run_out(const OperatorRequest& request, UtcTime now) {
 
 Status check_second(const OperatorRequest& request, const Actor& second, UtcTime now) {
     if (!has_name(second))
-        return fail(Code::denied, "the second operator is a person with a name, not root", "log in as yourself");
+        return fail(Code::denied, "the second operator is a person with a name, not root and not the service itself",
+                    "log in as yourself");
     if (request.by.name == second.name || request.by.uid == second.uid)
         return fail(Code::denied, "it was " + second.name + " who asked: another operator has to confirm");
     if (has_run_out(request, now)) {

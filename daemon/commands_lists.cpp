@@ -5,6 +5,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "daemon/commands.h"
+#include "daemon/list_place.h"
 
 namespace tpf::daemon {
 namespace {
@@ -16,6 +17,15 @@ AuditEntry entry_of(const SpoolId& message, const Actor& actor, const char* step
     AuditEntry entry(AuditKind::operator_action, actor.name);
     entry.with("command", kDeleteList).with("step", step).with("reason", actor.reason);
     return entry.with("uid", std::uint64_t{actor.uid}).message(message);
+}
+
+/// What an entry says already, and something kept from being done.
+Result<Json> finish_deletion(Core& core, Lookups& lookups, const SpoolId& message) {
+    const bool there = core.fs.info(list_place(core.fs, core.spool.folders(), message)).has_value();
+    TPF_TRY(core.spool.remove_list(message));
+    TPF_TRY(lookups.forget_message(message));
+    if (!there) return fail(Code::usage, "the list of that message was deleted already");
+    return Json{{"message", message.str()}, {"list", "deleted"}};
 }
 
 }  // namespace
@@ -36,9 +46,12 @@ Status Commands::add_lists(Json& json, std::uint64_t through, bool show_progress
             if (state.kind == audit::ListKind::not_recorded) ++not_recorded;
             if (state.kind != audit::ListKind::kept) continue;
             ++kept;
-            const auto digest = audit::file_digest(core_.fs, folders.list_of(message));
-            if (!digest && digest.error().code() != Code::not_found) return fail(digest.error());
+            if (core_.lifecycle.stopping()) return fail(Code::unavailable, "the service stops");
+            auto digest = audit::file_digest(core_.fs, list_place(core_.fs, folders, message));
+            if (!digest && digest.error().code() == Code::not_found)  // it has moved meanwhile
+                digest = audit::file_digest(core_.fs, list_place(core_.fs, folders, message));
             if (digest && hex(digest.value()) == state.sha256) continue;
+            const bool missing = !digest && digest.error().code() == Code::not_found;
             // A list that was deleted meanwhile is no fault.
             audit::ListState now;
             TPF_TRY(core_.journal.ask([&, id = message](sqlite::Database& db) -> Status {
@@ -47,7 +60,10 @@ Status Commands::add_lists(Json& json, std::uint64_t through, bool show_progress
             }));
             if (now.seq != state.seq) continue;
             faults.push_back("pseudonym log: the list of " + message.str() + " (entry " + std::to_string(state.seq) +
-                             ") is " + (digest ? "damaged" : "missing"));
+                             ") is " +
+                             (digest    ? "damaged"
+                              : missing ? "missing"
+                                        : "unreadable"));
         }
         if (show_progress) {
             const Json now{{"part", "pseudonym log"}, {"done", std::min(after + kWindow, through)}, {"of", through}};
@@ -64,6 +80,18 @@ Status Commands::add_lists(Json& json, std::uint64_t through, bool show_progress
         }
         return ok();
     }));
+    for (const SpoolId& id : gone) {
+        const auto held = core_.locks.hold(id);  // whoever deletes it holds it too
+        audit::ListState state;
+        TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
+            TPF_TRY(state, audit::list_state(db, id));
+            return ok();
+        }));
+        const bool there = core_.fs.info(list_place(core_.fs, folders, id)).has_value();
+        if (state.kind != audit::ListKind::deleted || !there) continue;
+        faults.push_back("pseudonym log: the list of " + id.str() + " (entry " + std::to_string(state.seq) +
+                         ") is deleted, but its file is there");
+    }
     json["lists"] = {{"kept", kept}, {"deleted", deleted}, {"not_recorded", not_recorded}};
     if (faults.empty()) return ok();
     json["good"] = false;
@@ -84,8 +112,7 @@ Result<Json> Commands::audit_delete_list(const Call& call) {
     }));
     const Actor actor{call.who.name, std::move(reason), call.who.uid};
     auto done = [&]() -> Result<Json> {
-        if (state.kind == audit::ListKind::deleted)
-            return fail(Code::usage, "the list of that message was deleted already");
+        if (state.kind == audit::ListKind::deleted) return finish_deletion(core_, lookups_, row.id);
         if (state.kind != audit::ListKind::kept) return fail(Code::usage, "no list of that message was recorded");
         const bool confirms = call.args.value("confirm", false);
         return confirms ? confirm_delete(row.id, actor, state.sha256) : ask_to_delete(row.id, actor);

@@ -46,7 +46,8 @@ Result<Json> Commands::ask_lookup(const Call& call, const Lookup& lookup) {
     entry.with("reason", request.asked.by.reason).with("uid", std::uint64_t{call.who.uid});
     if (!has_name(request.asked.by)) {
         TPF_TRY(core_.journal.record(entry.with("refused", info(Code::denied).name)));
-        return fail(Code::denied, "a look-up is asked for by a person with a name, not by root", "log in as yourself");
+        return fail(Code::denied, "a look-up is asked for by a person with a name, not by root or the service",
+                    "log in as yourself");
     }
     TPF_TRY(core_.journal.record(entry));
     TPF_TRY(lookups_.ask(lookup));
@@ -131,7 +132,9 @@ Result<Json> Commands::audit_approve(const Call& call) {
     }
     TPF_TRY(core_.journal.record(entry));
     TPF_TRY(lookups_.approve(lookup, second));
-    return Json{{"request", lookup.request.subject}, {"approved_by", second.name}};
+    Json json = shown(lookup.request);
+    json["approved_by"] = second.name;
+    return json;
 }
 
 /// To the one who asked, once.
@@ -158,17 +161,18 @@ Result<Json> Commands::audit_answer(const Call& call) {
     TPF_TRY(const auto found, lookups_.occurrences(lookup, [&](std::uint64_t done, std::uint64_t of) {
         const Json now{{"part", "occurrence index"}, {"done", done}, {"of", of}};
         if (show_progress) static_cast<void>(call.stream.write_line({{"progress", now}}).has_value());
-        return true;
+        return !core_.lifecycle.stopping();
     }));
     TPF_TRY(const auto earlier, lookups_.earlier(lookup));
     TPF_TRY(const std::string record, lookups_.record(lookup));
+    // First: an entry says that it was answered, so from there on nothing may keep it back.
+    TPF_TRY(lookups_.take(lookup));
     AuditEntry entry = entry_of(call.who, lookup.request, "answered");
     entry.with("reason", first.reason)
         .with("approved_by", lookup.request.approved->by.name)
         .with("messages", found.messages.size())
         .with("lookup_sha256", record);
     TPF_TRY(core_.journal.record(entry));
-    TPF_TRY(lookups_.take(lookup));
     return answer_json(found, earlier);
 }
 

@@ -9,6 +9,7 @@
 #include "daemon/ctl_passphrase.h"
 #include "daemon/ctl_print.h"
 #include "daemon/ctl_progress.h"
+#include "daemon/process.h"
 
 namespace tpf::daemon {
 namespace {
@@ -35,6 +36,7 @@ std::string typed_line(const char* prompt) {
 }
 
 int ask_with_line(Ctl& ctl, std::string_view command, const char* name, const char* prompt) {
+    protect_secrets();
     if (!ctl.args.contains(name)) {
         std::string line = typed_line(prompt);
         if (line.empty()) return show_error(ctl, Error(Code::usage, "nothing was given on standard input"));

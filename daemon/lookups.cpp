@@ -1,12 +1,17 @@
 #include "daemon/lookups.h"
 
+#include <sys/random.h>
+
 #include <algorithm>
 #include <condition_variable>
+#include <cstdlib>
+#include <set>
 
 #include "audit/event_log.h"
 #include "base/encoding.h"
 #include "base/log.h"
 #include "daemon/control_protocol.h"
+#include "daemon/list_place.h"
 
 namespace tpf::daemon {
 namespace {
@@ -14,6 +19,13 @@ namespace {
 constexpr std::size_t kMaxRecord = 1 << 20;
 constexpr std::chrono::minutes kEvery{10};
 constexpr const char* kForm = "tpf-oppslag-1";
+constexpr std::size_t kMostPseudonyms = 20'000;  // whose record is smaller than kMaxRecord
+constexpr std::size_t kMostWaiting = 20;         // requests of one operator
+constexpr std::size_t kPage = 200;
+// By its index or not at all (audit::prepare_lists()). Entries have one form, in which quotes inside of texts are
+// escaped; a damaged one is no error here.
+constexpr const char* kAnswered =
+    " FROM audit INDEXED BY audit_answered WHERE kind = 'operator' AND instr(fields, '\"step\":\"answered\"') > 0";
 
 class JournalLog final : public audit::ListedLog {
   public:
@@ -42,7 +54,7 @@ class JournalLog final : public audit::ListedLog {
         }));
         return listed;
     }
-    Path list_of(const SpoolId& message) override { return spool_.folders().list_of(message); }
+    Path list_of(const SpoolId& message) override { return list_place(spool_.fs(), spool_.folders(), message); }
 
   private:
     queue::Journal& journal_;
@@ -51,6 +63,143 @@ class JournalLog final : public audit::ListedLog {
 
 std::string text_of(const audit::Pseudonym& one) {
     return std::to_string(one.version) + ":" + hex(one.bytes);
+}
+
+std::string random_salt() {
+    std::array<std::uint8_t, 32> salt{};
+    if (getrandom(salt.data(), salt.size(), 0) != static_cast<ssize_t>(salt.size())) std::abort();
+    return hex(salt);
+}
+
+Error stopped() {
+    return Error(Code::unavailable, "the service stops", "ask again when it runs");
+}
+
+// --- what was answered ---
+
+struct Answer {
+    std::string request;
+    std::string sha256;
+    EarlierLookup what;
+};
+struct AnsweredPage {
+    std::int64_t time = INT64_MIN;  ///< of its last one, with `seq`
+    std::int64_t seq = 0;
+    std::vector<Answer> answers{};
+    bool last = false;
+};
+
+Answer answer_of(UtcTime time, std::string actor, const std::string& fields) {
+    const Json json = Json::parse(fields, nullptr, false);
+    const auto text = [&](const char* name) {
+        const bool there = json.is_object() && json.contains(name) && json[name].is_string();
+        return there ? json[name].get<std::string>() : std::string();
+    };
+    return {text("request"),
+            text("lookup_sha256"),
+            {time, std::move(actor), text("approved_by"), text("command"), text("reason")}};
+}
+
+/// Few at a time: all commits wait.
+Status next_page(sqlite::Database& db, AnsweredPage& page) {
+    page.answers.clear();
+    TPF_TRY(auto statement, db.prepare("SELECT time, seq, actor, fields" + std::string(kAnswered) +
+                                       " AND (time, seq) > (?1, ?2) ORDER BY time, seq LIMIT ?3"));
+    statement.bind(1, page.time).bind(2, page.seq).bind(3, std::int64_t{kPage});
+    while (true) {
+        TPF_TRY(const bool more, statement.step());
+        if (!more) break;
+        page.time = statement.number(0);
+        page.seq = statement.number(1);
+        page.answers.push_back(
+            answer_of(UtcTime(std::chrono::seconds(page.time)), statement.text(2), statement.text(3)));
+    }
+    page.last = page.answers.size() < kPage;
+    return ok();
+}
+
+enum class About { one_of_them, another, uncertain };
+
+/// `wanted`: sorted. Uncertain: its record cannot be read, or is not the one that its entry names.
+About about_one_of(FileSystem& fs, const Path& folder, const Answer& answer, const std::vector<std::string>& wanted) {
+    if (!SpoolId::parse(answer.request)) return About::uncertain;
+    const auto text = read_small(fs, folder / answer.request, kMaxRecord);
+    if (!text || hex(sha256(text.value())) != answer.sha256) return About::uncertain;
+    const Json json = Json::parse(text.value(), nullptr, false);
+    if (!json.is_object() || !json.contains("pseudonyms") || !json["pseudonyms"].is_array()) return About::uncertain;
+    for (const Json& one : json["pseudonyms"]) {
+        if (!one.is_string()) return About::uncertain;
+        if (std::binary_search(wanted.begin(), wanted.end(), one.get_ref<const std::string&>()))
+            return About::one_of_them;
+    }
+    return About::another;
+}
+
+// --- where somebody occurs ---
+
+/// As OccurrenceIndex::extend(), but it ends where the disk's reserve begins. Code::unavailable: it was told to stop.
+Status extend(Core& core, audit::OccurrenceIndex& index, const audit::OccurrenceIndex::Progress& progress) {
+    Status good = core.spool.check_room(0);
+    if (!good) return good;
+    TPF_TRY(index.extend([&](std::uint64_t done, std::uint64_t of) {
+        if (good) good = core.spool.check_room(0);
+        if (good && progress && !progress(done, of)) good = fail(stopped());
+        return good.has_value();
+    }));
+    return good;
+}
+
+/// Is one of them in that list? Code::record_damaged: it is not the one that its entry names.
+Result<bool> occurs_in(FileSystem& fs, const Path& path, const std::string& sha256,
+                       const std::set<std::pair<unsigned, audit::PseudonymBytes>>& wanted) {
+    TPF_TRY(auto list, audit::ListReader::open(fs, path));
+    const auto versions = list.header().versions;
+    bool found = false;
+    TPF_TRY(const Digest digest, list.read([&](std::uint64_t number, auto record) {
+        std::pair<unsigned, audit::PseudonymBytes> one{versions[number % versions.size()], {}};
+        std::copy(record.begin(), record.end(), one.second.begin());
+        found = found || wanted.contains(one);
+    }));
+    if (hex(digest) != sha256) return fail(Code::record_damaged, "a list that the log does not speak of");
+    return found;
+}
+
+/// The index has the beginnings of pseudonyms, without versions, and knows no more than when it was made: what counts
+/// is the list itself, and what the log says of it now.
+Status keep_true(Core& core, const Lookup& lookup, audit::Occurrences& found,
+                 const audit::OccurrenceIndex::Progress& progress) {
+    std::set<std::pair<unsigned, audit::PseudonymBytes>> wanted;
+    for (const auto& one : lookup.pseudonyms) wanted.emplace(one.version, one.bytes);
+    std::set<SpoolId> sure;
+    for (const SpoolId& id : found.messages) {
+        if (progress && !progress(found.through, found.through)) return fail(stopped());
+        audit::ListState state;
+        TPF_TRY(core.journal.ask([&](sqlite::Database& db) -> Status {
+            TPF_TRY(state, audit::list_state(db, id));
+            return ok();
+        }));
+        if (state.kind != audit::ListKind::kept) continue;
+        auto in = occurs_in(core.fs, list_place(core.fs, core.spool.folders(), id), state.sha256, wanted);
+        if (!in && in.error().code() == Code::not_found)  // it has moved meanwhile
+            in = occurs_in(core.fs, list_place(core.fs, core.spool.folders(), id), state.sha256, wanted);
+        if (!in) ++found.unreadable;
+        if (in && in.value()) sure.insert(id);
+    }
+    found.messages = std::move(sure);
+    return ok();
+}
+
+Result<std::vector<SpoolId>> deleted_now(queue::Journal& journal) {
+    std::vector<SpoolId> gone;
+    TPF_TRY(journal.ask([&](sqlite::Database& db) -> Status {
+        TPF_TRY(const auto ids, audit::deleted_lists(db));
+        for (const SpoolId& id : ids) {
+            TPF_TRY(const auto state, audit::list_state(db, id));
+            if (state.kind == audit::ListKind::deleted) gone.push_back(id);
+        }
+        return ok();
+    }));
+    return gone;
 }
 
 }  // namespace
@@ -78,6 +227,13 @@ Status Lookups::ask(const Lookup& lookup) {
         return !core_.proposals.find(kPseudonymLookup, one.first, now) &&
                !core_.proposals.find(kPersonLookup, one.first, now);
     });
+    if (lookup.pseudonyms.size() > kMostPseudonyms) return fail(Code::usage, "that is about too many pseudonyms");
+    const std::vector<Proposal> open = core_.proposals.list(now);
+    const auto mine = std::count_if(open.begin(), open.end(), [&](const Proposal& one) {
+        return asked_.contains(one.subject) && one.asked.by.uid == lookup.request.asked.by.uid;
+    });
+    if (mine >= static_cast<std::ptrdiff_t>(kMostWaiting))
+        return fail(Code::usage, std::to_string(mine) + " of your look-ups wait already");
     TPF_TRY(core_.proposals.propose(lookup.request.what, lookup.request.subject, lookup.request.asked.by, now));
     asked_.emplace(lookup.request.subject, lookup.pseudonyms);
     return ok();
@@ -117,8 +273,7 @@ Result<std::uint64_t> Lookups::answered_today() const {
     std::uint64_t count = 0;
     const auto midnight = std::chrono::floor<std::chrono::days>(core_.clock.utc());
     TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
-        TPF_TRY(auto statement, db.prepare("SELECT count(*) FROM audit WHERE kind='operator' AND time>=?1 AND "
-                                           "json_extract(fields, '$.step')='answered'"));
+        TPF_TRY(auto statement, db.prepare("SELECT count(*)" + std::string(kAnswered) + " AND time>=?1"));
         statement.bind(1, std::int64_t{midnight.time_since_epoch() / std::chrono::seconds(1)});
         TPF_TRY(const bool row, statement.step());
         if (row) count = static_cast<std::uint64_t>(statement.number(0));
@@ -134,7 +289,9 @@ Result<std::string> Lookups::record(const Lookup& lookup) const {
         TPF_TRY(core_.fs.make_folder(folder(), 0700));
         TPF_TRY(core_.fs.sync_folder(folder().parent_path()));
     }
-    Json json{{"form", kForm}, {"request", lookup.request.subject}, {"pseudonyms", Json::array()}};
+    // Without it the digest in the log would tell whose look-up it was to anybody with a list of pseudonyms.
+    Json json{
+        {"form", kForm}, {"request", lookup.request.subject}, {"salt", random_salt()}, {"pseudonyms", Json::array()}};
     for (const auto& one : lookup.pseudonyms) json["pseudonyms"].push_back(text_of(one));
     const std::string text = json.dump() + "\n";
     TPF_TRY(write_atomically(core_.fs, folder() / lookup.request.subject, text, 0600));
@@ -142,44 +299,18 @@ Result<std::string> Lookups::record(const Lookup& lookup) const {
 }
 
 Result<std::vector<EarlierLookup>> Lookups::earlier(const Lookup& lookup) const {
-    struct Answer {
-        std::string request;
-        std::string sha256;
-        EarlierLookup what;
-    };
-    std::vector<Answer> answers;
-    TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
-        TPF_TRY(auto statement, db.prepare("SELECT time, actor, fields FROM audit WHERE kind='operator' AND "
-                                           "json_extract(fields, '$.step')='answered' ORDER BY seq"));
-        while (true) {
-            TPF_TRY(const bool more, statement.step());
-            if (!more) return ok();
-            const Json fields = Json::parse(statement.text(2), nullptr, false);
-            answers.push_back(
-                {fields.value("request", ""),
-                 fields.value("lookup_sha256", ""),
-                 {UtcTime(std::chrono::seconds(statement.number(0))), statement.text(1),
-                  fields.value("approved_by", ""), fields.value("command", ""), fields.value("reason", "")}});
-        }
-    }));
     std::vector<std::string> wanted;
     for (const auto& one : lookup.pseudonyms) wanted.push_back(text_of(one));
+    std::sort(wanted.begin(), wanted.end());
     std::vector<EarlierLookup> found;
-    for (const Answer& answer : answers) {
-        const auto text = read_small(core_.fs, folder() / answer.request, kMaxRecord);
-        if (!text || hex(sha256(text.value())) != answer.sha256) {
-            const bool gone = text || text.error().code() == Code::not_found || text.error().code() == Code::limit;
-            if (!gone) return fail(text.error());
+    for (AnsweredPage page; !page.last;) {
+        TPF_TRY(core_.journal.ask([&](sqlite::Database& db) { return next_page(db, page); }));
+        for (const Answer& answer : page.answers) {
+            const About about = about_one_of(core_.fs, folder(), answer, wanted);
+            if (about == About::another) continue;
             found.push_back(answer.what);
-            found.back().uncertain = true;
-            continue;
+            found.back().uncertain = about == About::uncertain;
         }
-        const Json json = Json::parse(text.value(), nullptr, false);
-        const bool same = std::any_of(wanted.begin(), wanted.end(), [&](const std::string& one) {
-            const Json& all = json["pseudonyms"];
-            return std::find(all.begin(), all.end(), one) != all.end();
-        });
-        if (same) found.push_back(answer.what);
     }
     return found;
 }
@@ -189,7 +320,14 @@ Result<audit::OccurrenceIndex*> Lookups::index() {
     if (!index_) {
         if (!log_) log_ = listed_log(core_.journal, core_.spool);
         const Path place = core_.spool.folders().root / "occurrence-index";
-        TPF_TRY(index_, audit::OccurrenceIndex::open(core_.fs, place, *log_));
+        TPF_TRY(auto opened, audit::OccurrenceIndex::open(core_.fs, place, *log_));
+        // Whatever kept a deletion from coming so far.
+        TPF_TRY(const auto deleted, deleted_now(core_.journal));
+        for (const SpoolId& id : deleted) {
+            if (core_.lifecycle.stopping()) return fail(stopped());
+            TPF_TRY(opened->forget(id));
+        }
+        index_ = std::move(opened);
     }
     return index_.get();
 }
@@ -200,11 +338,16 @@ Result<audit::Occurrences> Lookups::occurrences(const Lookup& lookup,
     TPF_TRY(auto* const all, index());
     std::vector<audit::PseudonymBytes> wanted;
     for (const auto& one : lookup.pseudonyms) wanted.push_back(one.bytes);
-    TPF_TRY(all->extend(progress));
+    TPF_TRY(extend(core_, *all, progress));
     auto found = all->find(wanted);
-    if (found || found.error().code() != Code::record_damaged) return found;
-    TPF_TRY(all->extend(progress));
-    return all->find(wanted);
+    if (!found && found.error().code() == Code::record_damaged) {
+        TPF_TRY(extend(core_, *all, progress));
+        found = all->find(wanted);
+    }
+    if (found) {
+        TPF_TRY(keep_true(core_, lookup, found.value(), progress));
+    }
+    return found;
 }
 
 Status Lookups::forget_message(const SpoolId& message) {
@@ -216,9 +359,15 @@ Status Lookups::forget_message(const SpoolId& message) {
 /// What fails here, fails again where somebody waits for it.
 void Lookups::bring_up_to_date(const std::function<bool()>& go_on) {
     const std::lock_guard lock(index_mutex_);
-    auto all = index();
-    const Status done = all ? all.value()->extend([&](auto, auto) { return go_on(); }) : Status(fail(all.error()));
-    if (!done)
+    const auto done = [&]() -> Status {
+        try {
+            TPF_TRY(auto* const all, index());
+            return extend(core_, *all, [&](auto, auto) { return go_on(); });
+        } catch (const std::exception&) {
+            return fail(Code::internal, "an exception");
+        }
+    }();
+    if (!done && go_on())
         log::warning("the occurrence index could not be brought up to date",
                      {{"code", done.error().name()}, {"error", done.error().text()}});
 }

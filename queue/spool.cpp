@@ -183,11 +183,15 @@ Status Spool::keep_list(const SpoolId& id) {
 }
 
 Status Spool::remove_list(const SpoolId& id) {
-    const Path place = folders_.list_of(id);
-    TPF_TRY(const bool there, exists(*fs_, place));
-    if (!there) return ok();
-    TPF_TRY(fs_->remove_file(place));
-    return fs_->sync_folder(place.parent_path());
+    // Beside an output that could not be published it would come back with it.
+    for (const Path& place :
+         {folders_.list_of(id), folders_.output(id) / kPseudonyms, folders_.outbox / id.view() / kPseudonyms}) {
+        TPF_TRY(const bool there, exists(*fs_, place));
+        if (!there) continue;
+        TPF_TRY(fs_->remove_file(place));
+        TPF_TRY(fs_->sync_folder(place.parent_path()));
+    }
+    return ok();
 }
 
 Status Spool::publish(const SpoolId& id) {

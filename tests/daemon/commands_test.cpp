@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "audit/event_log.h"
+#include "base/encoding.h"
 #include "tests/daemon/core_fixture.h"
 
 namespace tpf::daemon::test {
@@ -21,12 +22,15 @@ struct CommandsFixture : CoreFixture {
     Pipeline pipeline{core};
 
     Result<Json> ask(const char* command, Json args, std::string_view body = {}, const Operator& who = {1001, "kari"}) {
+        return ask(command, std::move(args), body, who, commands);
+    }
+    static Result<Json> ask(const char* command, Json args, std::string_view body, const Operator& who, Commands& of) {
         int ends[2];
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
         const UniqueFd near(ends[0]), far(ends[1]);
         REQUIRE(::send(far.get(), body.data(), body.size(), 0) == static_cast<ssize_t>(body.size()));
         ControlStream stream(near.get());
-        return commands.run({{"command", command}, {"args", std::move(args)}, {"body", body.size()}}, who, stream);
+        return of.run({{"command", command}, {"args", std::move(args)}, {"body", body.size()}}, who, stream);
     }
     Result<Json> change(const char* command, const SpoolId& id) {
         return ask(command, {{"id", id.str()}, {"reason", "a test"}});
@@ -38,11 +42,17 @@ struct CommandsFixture : CoreFixture {
         return ask("audit delete-list", {{"id", id.str()}, {"reason", "the law"}, {"confirm", true}}, {}, who);
     }
     /// By kari, approved by ola.
-    std::string asked_for(const char* command, Json args) {
+    std::string asked_for(const char* command, Json args) { return asked_for(command, std::move(args), commands); }
+    std::string asked_for(const char* command, Json args, Commands& of) {
         args["reason"] = "insight";
-        const std::string request = get(ask(command, std::move(args)))["request"];
-        get(ask("audit approve", {{"request", request}, {"reason", "seen"}}, {}, {1002, "ola"}));
+        const std::string request = get(ask(command, std::move(args), {}, {1001, "kari"}, of))["request"];
+        get(ask("audit approve", {{"request", request}, {"reason", "seen"}}, {}, {1002, "ola"}, of));
         return request;
+    }
+    /// The first one of a message that is published.
+    std::string pseudonym_in(const SpoolId& id) {
+        const std::string output = content(at().outbox / id.view() / queue::kMelding);
+        return output.substr(output.find("<p:Pseudonym>1-") + 13, 34);
     }
     Result<Json> answer(const std::string& request) { return ask("audit answer", {{"request", request}}); }
     /// The newest entry of a kind.
@@ -293,15 +303,134 @@ TEST_SUITE("daemon/commands") {
         CHECK(content(folder.path() / "journal" / kProposalsFile).find(pseudonym.substr(2)) == std::string::npos);
     }
 
+    TEST_CASE_FIXTURE(CommandsFixture, "the digest of a look-up in the log cannot be tried out with pseudonyms") {
+        const auto record_of = [&](const std::string& request) {
+            return Json::parse(content(at().root / "lookups" / request));
+        };
+        const std::string request = asked_for("audit pseudonym", {{"pseudonym", "1-" + std::string(32, 'b')}});
+        get(answer(request));
+        Json record = record_of(request);
+        CHECK(audited(AuditKind::operator_action).find(hex(sha256(record.dump() + "\n"))) != std::string::npos);
+        REQUIRE(record.contains("salt"));
+        CHECK(get(from_hex(record.at("salt").get<std::string>())).size() == 32);
+        const std::string again = asked_for("audit pseudonym", {{"pseudonym", "1-" + std::string(32, 'b')}});
+        get(answer(again));
+        CHECK(record_of(again).at("salt") != record.at("salt"));
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "what is not the pseudonym that is in a list is not found by it") {
+        const SpoolId id = handed_over(submission().build());
+        get(pipeline.process(id));
+        const std::string pseudonym = pseudonym_in(id);
+        const auto found = [&](const std::string& text) {
+            return get(answer(asked_for("audit pseudonym", {{"pseudonym", text}})))["messages"].size();
+        };
+        CHECK(found("9" + pseudonym.substr(1)) == 0);
+        CHECK(found(pseudonym.substr(0, 33) + (pseudonym[33] == 'a' ? "b" : "a")) == 0);
+        CHECK(found(pseudonym) == 1);
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "a list that is committed and not yet in its place is found, and no fault") {
+        const SpoolId id = handed_over(submission().build());
+        get(pipeline.process(id));
+        const std::string pseudonym = pseudonym_in(id);
+        std::filesystem::rename(at().outbox / id.view(), at().output(id));
+        std::filesystem::rename(at().list_of(id), at().output(id) / queue::kPseudonyms);
+        const Json before = get(answer(asked_for("audit pseudonym", {{"pseudonym", pseudonym}})));
+        CHECK(before["unreadable_lists"] == 0);
+        CHECK(before["messages"].size() == 1);
+        CHECK(get(ask("audit verify", Json::object()))["good"] == true);
+        good(spool->publish(id));
+        CHECK(get(answer(asked_for("audit pseudonym", {{"pseudonym", pseudonym}})))["messages"].size() == 1);
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture,
+                      "a deletion that was interrupted is told of, finished, and gone from the index") {
+        const SpoolId id = handed_over(submission().build());
+        get(pipeline.process(id));
+        const std::string pseudonym = pseudonym_in(id);
+        const auto found = [&](Commands& asked) {
+            const std::string request = asked_for("audit pseudonym", {{"pseudonym", pseudonym}}, asked);
+            return get(ask("audit answer", {{"request", request}}, {}, {1001, "kari"}, asked))["messages"].size();
+        };
+        CHECK(found(commands) == 1);
+        get(change("audit delete-list", id));
+        hooked.hook([&](Call now, const Path& path) -> Status {
+            return now == Call::remove_file && path == at().list_of(id) ? fail(Code::io, "a test") : ok();
+        });
+        CHECK_FALSE(confirm_delete(id).has_value());
+        hooked.hook(nullptr);
+        REQUIRE(std::filesystem::exists(at().list_of(id)));
+        CHECK(found(commands) == 0);
+        const Json verified = get(ask("audit verify", Json::object()));
+        CHECK(verified["good"] == false);
+        CHECK(verified["faults"].dump().find("is deleted, but its file is there") != std::string::npos);
+        // As after a crash: an index that has it, opened anew.
+        Commands after(core, coordinator);
+        CHECK(found(after) == 0);
+        for (const auto& run : std::filesystem::directory_iterator(at().root / "occurrence-index"))
+            CHECK(content(run.path()).find(id.str()) == std::string::npos);
+        CHECK(get(change("audit delete-list", id))["list"] == "deleted");
+        CHECK_FALSE(std::filesystem::exists(at().list_of(id)));
+        CHECK(get(ask("audit verify", Json::object()))["good"] == true);
+        CHECK(code_of(change("audit delete-list", id)) == Code::usage);
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture,
+                      "earlier look-ups are found by an index, page by page, and one damaged is told of") {
+        for (int i = 0; i < 450; ++i) {
+            AuditEntry lookup(AuditKind::operator_action, "eva");
+            lookup.with("command", "audit person").with("step", i % 3 == 0 ? "answered" : "requested");
+            good(journal->record(lookup.with("reason", R"(he said "step":"answered")").with("request", "no id")));
+        }
+        good(journal->ask([](sqlite::Database& db) -> Status {
+            TPF_TRY(auto plan,
+                    db.prepare("SELECT count(*) FROM audit INDEXED BY audit_answered WHERE kind = 'operator' "
+                               "AND instr(fields, '\"step\":\"answered\"') > 0"));
+            TPF_TRY(const bool row, plan.step());
+            CHECK(row);
+            CHECK(plan.number(0) == 150);
+            return ok();
+        }));
+        const std::string pseudonym = "1-" + std::string(32, 'b');
+        clock.advance_utc(std::chrono::hours(25));
+        const Json first = get(answer(asked_for("audit pseudonym", {{"pseudonym", pseudonym}})))["looked_before"];
+        REQUIRE(first.size() == 150);
+        CHECK(first[0]["uncertain"] == true);
+        const Json second = get(answer(asked_for("audit pseudonym", {{"pseudonym", pseudonym}})))["looked_before"];
+        REQUIRE(second.size() == 151);
+        CHECK_FALSE(second[150].contains("uncertain"));
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture,
+                      "one operator's requests do not fill the list, nor does the service count as one") {
+        const Json args{{"pseudonym", "1-" + std::string(32, 'b')}, {"reason", "insight"}};
+        for (int i = 0; i < 20; ++i) get(ask("audit pseudonym", args));
+        CHECK(code_of(ask("audit pseudonym", args)) == Code::usage);
+        get(ask("audit pseudonym", args, {}, {1002, "ola"}));
+        CHECK_FALSE(has_name({"tpf", "", ::geteuid()}));
+    }
+
+    TEST_CASE_FIXTURE(CommandsFixture, "a stop ends a look-up, which is not answered then, and may be asked again") {
+        const std::string request = asked_for("audit pseudonym", {{"pseudonym", "1-" + std::string(32, 'b')}});
+        lifecycle.request_stop();
+        CHECK(code_of(answer(request)) == Code::unavailable);
+        CHECK(audited(AuditKind::operator_action).find("answered") == std::string::npos);
+        CHECK(get(ask("audit requests", Json::object()))["requests"].size() == 1);
+    }
+
     TEST_CASE_FIXTURE(CommandsFixture, "a look-up whose answer cannot be logged, or used up, is not answered") {
         const std::string pseudonym = "1-" + std::string(32, 'b');
-        const std::string request = asked_for("audit pseudonym", {{"pseudonym", pseudonym}});
+        const std::string first = asked_for("audit pseudonym", {{"pseudonym", pseudonym}});
         sink.fail_with = Code::disk_full;
-        CHECK_FALSE(answer(request).has_value());
+        CHECK_FALSE(answer(first).has_value());
         sink.fail_with.reset();
+        CHECK(code_of(answer(first)) == Code::not_found);
+        const std::string request = asked_for("audit pseudonym", {{"pseudonym", pseudonym}});
         std::filesystem::rename(folder.path() / "journal" / kProposalsFile, folder.path() / "away");
         std::filesystem::create_directory(folder.path() / "journal" / kProposalsFile);
         CHECK_FALSE(answer(request).has_value());
+        CHECK(audited(AuditKind::operator_action).find("answered") == std::string::npos);
         std::filesystem::remove(folder.path() / "journal" / kProposalsFile);
         CHECK(get(answer(request))["messages"].empty());
     }

@@ -104,6 +104,7 @@ remove() {
   check "so are passphrase, TLS key and the quarantined message" sh -c "[ -s /etc/tpf/credentials/keyring-passphrase ] && [ -s /etc/tpf/tls/forward.key ] && [ -s /var/lib/tpf/spool/quarantine/$(cat $play/bad)/innsending.xml ]"
   check "installed again" dpkg --install "$project/tpf.deb"
   write_configuration
+  name_token
   systemctl start tpf.target
   check "it goes on with the same messages" soon 60 sh -c "tpfctl queue list --json | cmp - $play/messages"
 }
@@ -223,6 +224,9 @@ first() {
   systemctl enable -q tpf.target
 }
 
+name_token() {
+  printf '[pkcs11]\nuri = "pkcs11:token=tpf?module-path=/usr/lib/%s-linux-gnu/pkcs11/p11-kit-client.so"\n' "$(uname -m)" >>/etc/tpf/tpf.toml
+}
 # SoftHSM stands for a network HSM's module, which the core reaches as docs/key-management.md says.
 token() {
   useradd --system --no-create-home --shell /usr/sbin/nologin tpf-hsm 2>/dev/null || true
@@ -233,7 +237,7 @@ token() {
   printf 482910 >$play/pin
   sed -i 's#^ExecStart=.*#&\nEnvironment=SOFTHSM2_CONF=/etc/tpf-hsm.conf#; s#/usr/lib/VENDOR.so#/usr/lib/softhsm/libsofthsm2.so#' "$project/key-management.md"
   check "the HSM's server, and the core's way to it" guide token key-management.md
-  printf '[pkcs11]\nuri = "pkcs11:token=tpf?module-path=/usr/lib/%s-linux-gnu/pkcs11/p11-kit-client.so"\n' "$(uname -m)" >>/etc/tpf/tpf.toml
+  name_token
   check "the core starts with the token" systemctl restart tpfd
   check "and sees it" soon 30 sh -c 'tpfctl status --json | grep -q "\"token\":{\"state\":\"there\""'
   check "a message key is made in it" guide token-key key-management.md

@@ -1,7 +1,10 @@
 #include "audit/pseudonym_list.h"
 
+#include <sys/random.h>
+
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "base/encoding.h"
@@ -15,6 +18,7 @@ constexpr std::size_t kBuffer = 64 * 1000;  // whole records
 constexpr std::size_t kMostVersions = 4;
 constexpr std::uint64_t kMostPersons = 10'000'000;
 constexpr std::size_t kRegisterBytes = 12;
+constexpr std::size_t kSaltAt = kListHeader - 32;
 static_assert(kMagic.size() == 16 && kEnd.size() == kListRecord && kBuffer % kListRecord == 0);
 
 void put_number(std::string& out, std::uint64_t value) {
@@ -50,7 +54,8 @@ std::string header_text(const ListHeader& header) {
     put_number(out, header.persons);
     put_number(out, header.versions.size());
     for (const unsigned version : header.versions) put_number(out, version);
-    out.resize(kListHeader, '\0');
+    out.resize(kSaltAt, '\0');
+    out += as_text(header.salt);
     return out;
 }
 
@@ -62,9 +67,10 @@ std::optional<ListHeader> header_of(std::string_view text) {
     const auto reg = RegisterName::parse(name);
     const std::uint64_t versions = number_at(text, 48);
     if (!message || !reg || versions == 0 || versions > kMostVersions) return std::nullopt;
-    ListHeader header{message.value(), reg.value(), number_at(text, 44), {}};
+    ListHeader header{message.value(), reg.value(), number_at(text, 44), {}, {}};
     for (std::size_t i = 0; i < versions; ++i)
         header.versions.push_back(static_cast<unsigned>(number_at(text, 52 + 4 * i)));
+    std::copy_n(text.begin() + kSaltAt, header.salt.size(), header.salt.begin());
     if (header.persons > kMostPersons || header_text(header) != text) return std::nullopt;
     return header;
 }
@@ -120,6 +126,12 @@ ListState state_of(const std::string& kind, std::uint64_t seq, const std::string
 }
 
 }  // namespace
+
+Salt random_salt() {
+    Salt salt;
+    if (getrandom(salt.data(), salt.size(), 0) != static_cast<ssize_t>(salt.size())) std::abort();
+    return salt;
+}
 
 Result<Pseudonym> parse_pseudonym(std::string_view text) {
     const auto dash = text.find('-');
@@ -262,7 +274,8 @@ Result<std::vector<SpoolId>> deleted_lists(sqlite::Database& db) {
         TPF_TRY(const bool more, statement.step());
         if (!more) return ids;
         TPF_TRY(const SpoolId id, SpoolId::parse(statement.text(0)));
-        ids.push_back(id);
+        TPF_TRY(const ListState state, list_state(db, id));
+        if (state.kind == ListKind::deleted) ids.push_back(id);
     }
 }
 

@@ -29,16 +29,21 @@ struct Pseudonym {
 /// "<version>-<32 characters>", in that one form. Code::usage, with a text that does not repeat it.
 [[nodiscard]] Result<Pseudonym> parse_pseudonym(std::string_view text);
 
+/// What makes a digest say nothing to those who can guess what was hashed.
+using Salt = std::array<std::uint8_t, 32>;
+[[nodiscard]] Salt random_salt();
+
 /// What a list is of.
 struct ListHeader {
     SpoolId message;
     RegisterName reg;
     std::uint64_t persons = 0;
     std::vector<unsigned> versions{};  ///< 1 to 4, in the order of each person's records
+    Salt salt{};  ///< random_salt(): else the digest in the entry would tell whether a guess is a message's one person
     friend bool operator==(const ListHeader&, const ListHeader&) = default;
 };
 inline constexpr std::size_t kListRecord = 20;
-inline constexpr std::size_t kListHeader = 80;
+inline constexpr std::size_t kListHeader = 100;
 
 /// Writes one list while its message is read; constant memory. Not thread-safe; `file` outlives it. Nothing is synced.
 class ListWriter {
@@ -110,7 +115,7 @@ struct ListedMessage {
 };
 [[nodiscard]] Result<std::vector<ListedMessage>> lists_between(sqlite::Database& db, std::uint64_t after,
                                                                std::uint64_t through);
-/// Messages whose list was deleted, ever.
+/// Messages whose list is deleted: none was made again since.
 [[nodiscard]] Result<std::vector<SpoolId>> deleted_lists(sqlite::Database& db);
 /// Indexes over the entries of deleted lists and of operators' actions, made where they are missing.
 [[nodiscard]] Status prepare_lists(sqlite::Database& db);

@@ -109,7 +109,7 @@ Result<std::span<const std::uint8_t>> ContentDecryptor::finish() {
     try {
         good = s.mode->finish(s.last);
     } catch (const std::exception&) {
-        good = false;
+        // As a wrong tag.
     }
     if (!good) {
         s.last.clear();

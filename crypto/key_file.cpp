@@ -19,7 +19,6 @@ using Attribute = rapidxml::xml_attribute<char>;
 constexpr std::string_view kDsig = "http://www.w3.org/2000/09/xmldsig#";
 constexpr std::size_t kMaxFile = std::size_t{1} << 20;
 constexpr std::size_t kMaxEditionDigits = 9;
-constexpr std::size_t kMinLegacyRsaBits = 2048;
 
 std::string_view name_of(const rapidxml::xml_base<char>& item) {
     return {item.name(), item.name_size()};
@@ -184,7 +183,7 @@ class Reader {
         TPF_TRY(const auto children, elements(node));
         if (children.size() != 1) return bad(node, "a Nokkel holds one RSAKeyValue");
         TPF_TRY(auto value, rsa(*children[0]));
-        const std::size_t least = policy.is_legacy() ? kMinLegacyRsaBits : kMinModernRsaBits;
+        const std::size_t least = min_rsa_bits(policy);
         if (value.bits() < least) {
             return bad(node, "a key of profile " + std::string(policy.profile()) + " has at least " +
                                  std::to_string(least) + " bits");

@@ -18,7 +18,6 @@ constexpr std::size_t kMaxRing = std::size_t{4} << 20;
 constexpr std::string_view kRingName = "keyring.json";
 constexpr std::string_view kSecretHead = "tpf-pseudonym-key-1 ";
 constexpr std::string_view kWrappedHead = "tpf-wrapped-key-1 ";
-constexpr std::size_t kSecretSize = 32;
 constexpr mode_t kFileMode = 0600;
 constexpr mode_t kFolderMode = 0700;
 constexpr mode_t kOthers = 0077;
@@ -156,7 +155,7 @@ Result<SecretBytes> KeyFolder::read_secret(const KeyFacts& facts, const RingKdf&
     TPF_TRY(derive_master(kdf));
     TPF_TRY(const Bytes octets, read_octets(facts, kSecretHead));
     auto key = open(sealing_key(master_, facts), octets);
-    if (!key || key.value().size() != kSecretSize) return not_the_key(path_of(facts));
+    if (!key || key.value().size() != kPseudonymKeyBytes) return not_the_key(path_of(facts));
     return key;
 }
 

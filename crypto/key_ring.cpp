@@ -10,9 +10,6 @@
 namespace tpf::crypto {
 namespace {
 
-constexpr std::string_view kTpf = "TPF";
-constexpr std::size_t kPseudonymKeySize = 32;
-
 auto usage(std::string detail) {
     return fail(Code::usage, std::move(detail));
 }
@@ -50,7 +47,7 @@ KeyFacts new_facts(const KeyRing::GenerateRequest& request, std::size_t bits, st
 Status check_existing(const KeyRing::GenerateRequest& request, const Keys& keys) {
     if (request.kind != KeyKind::pseudonym || request.place == KeyPlace::token)
         return usage("only a pseudonym key in a file, or wrapped by a token, is taken in as it is");
-    if (request.existing->size() != kPseudonymKeySize) return usage("a pseudonym key has 32 bytes");
+    if (request.existing->size() != kPseudonymKeyBytes) return usage("a pseudonym key has 32 bytes");
     const std::string check = check_value(*request.existing);
     for (const KeyPointer& key : keys) {
         if (key->facts.check_value == check) return usage("this is the key " + key->facts.id.str());
@@ -103,7 +100,7 @@ Result<KeyPointer> make_in_token(const KeyRing::GenerateRequest& request, UtcTim
 }
 
 SecretBytes pseudonym_secret(const KeyRing::GenerateRequest& request) {
-    return request.existing ? request.existing->clone() : SecretBytes::random(kPseudonymKeySize);
+    return request.existing ? request.existing->clone() : SecretBytes::random(kPseudonymKeyBytes);
 }
 
 Result<KeyPointer> make_wrapped(const KeyRing::GenerateRequest& request, UtcTime now, KeyFolder& folder,

@@ -62,6 +62,7 @@ struct RingRestored {
     std::string backup;
 };
 
+inline constexpr std::size_t kPseudonymKeyBytes = 32;
 /// What nine digits hold (formats.md § 5).
 inline constexpr unsigned kMaxEdition = 999'999'999;
 /// So far above the last one an edition may be given: one that is typed wrong would use up the numbers, for the senders
@@ -125,7 +126,7 @@ class KeyRing {
         std::chrono::sys_days valid_from;
         std::chrono::sys_days valid_to;
         KeyPolicy policy = KeyPolicy::modern();
-        std::size_t bits = 3072;
+        std::size_t bits = kMinModernRsaBits;
         KeyState state = KeyState::active;  ///< or prepared
         KeyActor actor{};
         KeyPlace place = KeyPlace::file;

@@ -11,7 +11,6 @@
 namespace tpf::crypto {
 namespace {
 
-constexpr std::size_t kMinLegacyRsaBits = 2048;
 constexpr std::size_t kMaxRsaBits = 16384;
 
 auto not_the_key(const KeyFacts& facts) {
@@ -97,7 +96,7 @@ class Loading {
 }  // namespace
 
 Status check_rsa(std::size_t bits, const KeyPolicy& policy) {
-    const std::size_t least = policy.is_legacy() ? kMinLegacyRsaBits : kMinModernRsaBits;
+    const std::size_t least = min_rsa_bits(policy);
     if (bits >= least && bits <= kMaxRsaBits) return ok();
     return fail(Code::usage, "an RSA key of profile " + std::string(policy.profile()) + " has at least " +
                                  std::to_string(least) + " bits");

@@ -12,8 +12,6 @@
 namespace tpf::crypto {
 namespace {
 
-constexpr std::string_view kTpf = "TPF";
-
 PublishedKey published(const Key& key) {
     const KeyFacts& facts = key.facts;
     return {facts.id, facts.reg ? facts.reg->str() : std::string(kTpf), facts.valid_from, facts.valid_to, facts.policy,

@@ -10,6 +10,9 @@
 
 namespace tpf::crypto {
 
+/// Whose keys in a key file are this installation's own; no register is called so.
+inline constexpr std::string_view kTpf = "TPF";
+
 /// Readers copy the pointer to the present list under `reading`; the lists themselves never change. Whoever changes the
 /// ring holds `changing` from the first look to the last write.
 struct KeyRing::State {

@@ -15,6 +15,11 @@
 namespace tpf::crypto {
 
 inline constexpr std::size_t kMinModernRsaBits = 3072;
+inline constexpr std::size_t kMinLegacyRsaBits = 2048;
+/// What a key of that profile has at least.
+[[nodiscard]] inline std::size_t min_rsa_bits(const KeyPolicy& policy) noexcept {
+    return policy.is_legacy() ? kMinLegacyRsaBits : kMinModernRsaBits;
+}
 
 /// A public key. Cheap to copy (shared), thread-safe.
 class RsaPublicKey {

@@ -105,6 +105,16 @@ class Commands {
     Result<Json> make_key(const Call& call, const std::string& credential);
     Result<Json> keys_publish(const Call& call);
     Result<Json> keys_signing(const Call& call);
+    /// One step of a key's life in the audit log: what is about to be done, and what is written when it was.
+    struct KeyStep {
+        const char* action;
+        AuditEntry begun;
+        AuditEntry ended;
+    };
+    [[nodiscard]] static KeyStep making(const Call& call, const char* action, const char* done, const KeyId& id,
+                                        const std::string& kind);
+    Result<crypto::KeyFacts> carry_out(const Call& call, const KeyId& id, const KeyStep& step,
+                                       const std::function<Result<crypto::KeyFacts>()>& change);
     using KeyChanger = std::function<Result<crypto::KeyFacts>(const KeyId&, const crypto::KeyActor&)>;
     Result<Json> audited_change(const Call& call, const char* action, const KeyChanger& change);
     /// What of the configuration still needs a key that somebody wants retired or destroyed; empty: nothing.

@@ -132,6 +132,14 @@ Result<Json> Commands::keys_show(const Call& call) {
     return json;
 }
 
+Commands::KeyStep Commands::making(const Call& call, const char* action, const char* done, const KeyId& id,
+                                   const std::string& kind) {
+    KeyStep step{action, entry_of(call.who, action, id), entry_of(call.who, done, id)};
+    step.begun.with("kind", kind);
+    step.ended.with("kind", kind);
+    return step;
+}
+
 /// One that an earlier installation used. It never passes over the socket: the service has it as a credential.
 Result<Json> Commands::import_pseudonym_key(const Call& call) {
     TPF_TRY(const std::string credential, text_arg(call.args, "credential", true));
@@ -143,7 +151,6 @@ Result<Json> Commands::keys_generate(const Call& call) {
     return make_key(call, {});
 }
 
-/// The intention is logged before anything changes: what cannot be logged is not done.
 Result<Json> Commands::make_key(const Call& call, const std::string& credential) {
     TPF_TRY(const std::string kind_text, text_arg(call.args, "kind", true));
     TPF_TRY(const KeyKind kind, crypto::parse_key_kind(kind_text));
@@ -151,7 +158,7 @@ Result<Json> Commands::make_key(const Call& call, const std::string& credential)
     TPF_TRY(auto actor, maker(call.args, call.who));
     TPF_TRY(auto reg, register_arg(call.args));
     TPF_TRY(const std::uint64_t version, number_arg(call.args, "version", kind == KeyKind::pseudonym ? 1 : 0));
-    TPF_TRY(const std::uint64_t bits, number_arg(call.args, "bits", 3072));
+    TPF_TRY(const std::uint64_t bits, number_arg(call.args, "bits", crypto::kMinModernRsaBits));
     TPF_TRY(const auto from, date_arg(call.args, "from", norwegian_date(core_.clock.utc())));
     TPF_TRY(const auto to, date_arg(call.args, "to", default_end(from)));
     TPF_TRY(std::string profile, text_arg(call.args, "profile", false));
@@ -160,27 +167,23 @@ Result<Json> Commands::make_key(const Call& call, const std::string& credential)
     TPF_TRY(const auto place, crypto::parse_key_place(place_text.empty() ? "file" : place_text));
     if (version > 9999 || bits > 16384) return fail(Code::usage, "version or bits is too large");
     const bool is_new = credential.empty();
-    AuditEntry begun = entry_of(call.who, is_new ? "generate" : "import", id);
-    begun.with("kind", kind_text).with("place", to_string(place));
-    if (reg) begun.with("register", reg->str());
-    if (version != 0) begun.with("version", version);
-    if (!is_new) begun.with("credential", credential);
-    TPF_TRY(core_.journal.record(with_reason(begun, actor)));
-    std::shared_ptr<const crypto::SecretBytes> existing;
-    if (!is_new) {
-        TPF_TRY(auto raw, read_raw_key(credential));
-        existing = std::make_shared<const crypto::SecretBytes>(std::move(raw));
-    }
-    TPF_TRY(const KeyFacts facts,
-            core_.keys.generate(
-                {kind, id, std::move(reg), static_cast<unsigned>(version), from, to, policy,
-                 static_cast<std::size_t>(bits), first_state(call.args), std::move(actor), place, std::move(existing)},
-                core_.clock.utc()));
-    AuditEntry done = entry_of(call.who, is_new ? "generated" : "imported", id);
-    done.with("kind", kind_text).with("state", to_string(facts.state)).with("check_value", facts.check_value);
-    TPF_TRY(core_.journal.record(done));
-    log::info(is_new ? "key generated" : "key imported", {{"key", id.str()}, {"operator", call.who.name}});
-    core_.lifecycle.wake();
+    KeyStep step = making(call, is_new ? "generate" : "import", is_new ? "generated" : "imported", id, kind_text);
+    step.begun.with("place", to_string(place));
+    if (reg) step.begun.with("register", reg->str());
+    if (version != 0) step.begun.with("version", version);
+    if (!is_new) step.begun.with("credential", credential);
+    with_reason(step.begun, actor);
+    TPF_TRY(const KeyFacts facts, carry_out(call, id, step, [&]() -> Result<KeyFacts> {
+                std::shared_ptr<const crypto::SecretBytes> existing;
+                if (!is_new) {
+                    TPF_TRY(auto raw, read_raw_key(credential));
+                    existing = std::make_shared<const crypto::SecretBytes>(std::move(raw));
+                }
+                return core_.keys.generate({kind, id, std::move(reg), static_cast<unsigned>(version), from, to, policy,
+                                            static_cast<std::size_t>(bits), first_state(call.args), std::move(actor),
+                                            place, std::move(existing)},
+                                           core_.clock.utc());
+            }));
     return facts_json(facts);
 }
 
@@ -197,17 +200,14 @@ Result<Json> Commands::keys_import(const Call& call) {
     TPF_TRY(const auto to, date_arg(call.args, "to", default_end(from)));
     TPF_TRY(std::string profile, text_arg(call.args, "profile", false));
     TPF_TRY(const auto policy, crypto::KeyPolicy::parse_profile(profile.empty() ? "modern" : profile));
-    AuditEntry begun = entry_of(call.who, "import", id);
-    begun.with("kind", kind_text).with("register", reg->str());
-    TPF_TRY(core_.journal.record(with_reason(begun, actor)));
-    TPF_TRY(const KeyFacts facts, core_.keys.import({kind, id, std::move(*reg), std::move(pem), from, to, policy,
-                                                     first_state(call.args), std::move(actor)},
-                                                    core_.clock.utc()));
-    AuditEntry done = entry_of(call.who, "imported", id);
-    done.with("kind", kind_text).with("state", to_string(facts.state)).with("check_value", facts.check_value);
-    TPF_TRY(core_.journal.record(done));
-    log::info("key imported", {{"key", id.str()}, {"operator", call.who.name}});
-    core_.lifecycle.wake();
+    KeyStep step = making(call, "import", "imported", id, kind_text);
+    step.begun.with("register", reg->str());
+    with_reason(step.begun, actor);
+    TPF_TRY(const KeyFacts facts, carry_out(call, id, step, [&] {
+                return core_.keys.import({kind, id, std::move(*reg), std::move(pem), from, to, policy,
+                                          first_state(call.args), std::move(actor)},
+                                         core_.clock.utc());
+            }));
     return facts_json(facts);
 }
 
@@ -265,26 +265,34 @@ Result<std::string> Commands::key_needed_for(const KeyFacts& key) const {
     return std::string();
 }
 
-/// Refusals are in the audit log too. What failed on the way is no refusal: the key may have its new state already.
+/// The intention is logged before anything changes: what cannot be logged is not done. Refusals are in the audit log
+/// too. What failed on the way is no refusal: the key may have its new state already.
+Result<KeyFacts> Commands::carry_out(const Call& call, const KeyId& id, const KeyStep& step,
+                                     const std::function<Result<KeyFacts>()>& change) {
+    TPF_TRY(core_.journal.record(step.begun));
+    auto changed = change();
+    if (!changed) {
+        AuditEntry ended = entry_of(call.who, step.action, id);
+        ended.with(is_refusal(changed.error()) ? "refused" : "failed", changed.error().name());
+        with_state_of(ended, id, core_.keys.list());
+        TPF_TRY(core_.journal.record(ended));
+        return changed;
+    }
+    const KeyFacts& facts = changed.value();
+    AuditEntry ended = step.ended;
+    TPF_TRY(core_.journal.record(ended.with("state", to_string(facts.state)).with("check_value", facts.check_value)));
+    log::info("key changed", {{"key", id.str()}, {"action", step.action}, {"operator", call.who.name}});
+    core_.lifecycle.wake();
+    return changed;
+}
+
 Result<Json> Commands::audited_change(const Call& call, const char* action, const KeyChanger& change) {
     TPF_TRY(const KeyId id, id_arg(call.args));
     TPF_TRY(auto reason, reason_arg(call.args));
     const crypto::KeyActor actor{call.who.name, std::move(reason), call.who.uid};
-    AuditEntry begun = entry_of(call.who, action, id);
-    TPF_TRY(core_.journal.record(with_reason(begun, actor)));
-    const auto changed = change(id, actor);
-    AuditEntry ended = entry_of(call.who, action, id);
-    if (!changed) {
-        ended.with(is_refusal(changed.error()) ? "refused" : "failed", changed.error().name());
-        with_state_of(ended, id, core_.keys.list());
-        TPF_TRY(core_.journal.record(ended));
-        return fail(changed.error());
-    }
-    const KeyFacts& facts = changed.value();
-    ended.with("state", to_string(facts.state)).with("check_value", facts.check_value);
-    TPF_TRY(core_.journal.record(ended));
-    log::info("key changed", {{"key", id.str()}, {"action", action}, {"operator", call.who.name}});
-    core_.lifecycle.wake();
+    KeyStep step{action, entry_of(call.who, action, id), entry_of(call.who, action, id)};
+    with_reason(step.begun, actor);
+    TPF_TRY(const KeyFacts facts, carry_out(call, id, step, [&] { return change(id, actor); }));
     return facts_json(facts, core_.keys.list(), core_.clock.utc());
 }
 

@@ -43,7 +43,13 @@ Status Commands::add_lists(Json& json, std::uint64_t through, bool show_progress
             return ok();
         }));
         for (const auto& [message, state] : listed) {
-            if (state.kind == audit::ListKind::not_recorded) ++not_recorded;
+            if (state.kind == audit::ListKind::not_recorded) {
+                ++not_recorded;
+                // Made when its register still had a pseudonym log, before the message was done again.
+                if (core_.fs.info(list_place(core_.fs, folders, message)).has_value())
+                    faults.push_back("pseudonym log: no list of " + message.str() + " is recorded (entry " +
+                                     std::to_string(state.seq) + "), but a file is there");
+            }
             if (state.kind != audit::ListKind::kept) continue;
             ++kept;
             if (core_.lifecycle.stopping()) return fail(Code::unavailable, "the service stops");
@@ -70,16 +76,7 @@ Status Commands::add_lists(Json& json, std::uint64_t through, bool show_progress
             static_cast<void>(stream.write_line({{"progress", now}}).has_value());
         }
     }
-    std::vector<SpoolId> gone;
-    std::uint64_t deleted = 0;
-    TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
-        TPF_TRY(gone, audit::deleted_lists(db));
-        for (const SpoolId& id : gone) {
-            TPF_TRY(const auto state, audit::list_state(db, id));
-            if (state.kind == audit::ListKind::deleted) ++deleted;
-        }
-        return ok();
-    }));
+    TPF_TRY(const auto gone, deleted_messages(core_.journal));
     for (const SpoolId& id : gone) {
         const auto held = core_.locks.hold(id);  // whoever deletes it holds it too
         audit::ListState state;
@@ -92,7 +89,7 @@ Status Commands::add_lists(Json& json, std::uint64_t through, bool show_progress
         faults.push_back("pseudonym log: the list of " + id.str() + " (entry " + std::to_string(state.seq) +
                          ") is deleted, but its file is there");
     }
-    json["lists"] = {{"kept", kept}, {"deleted", deleted}, {"not_recorded", not_recorded}};
+    json["lists"] = {{"kept", kept}, {"deleted", gone.size()}, {"not_recorded", not_recorded}};
     if (faults.empty()) return ok();
     json["good"] = false;
     for (auto& fault : faults) json["faults"].push_back(std::move(fault));
@@ -113,7 +110,13 @@ Result<Json> Commands::audit_delete_list(const Call& call) {
     const Actor actor{call.who.name, std::move(reason), call.who.uid};
     auto done = [&]() -> Result<Json> {
         if (state.kind == audit::ListKind::deleted) return finish_deletion(core_, lookups_, row.id);
-        if (state.kind != audit::ListKind::kept) return fail(Code::usage, "no list of that message was recorded");
+        if (state.kind == audit::ListKind::not_recorded) {
+            auto digest = audit::file_digest(core_.fs, list_place(core_.fs, core_.spool.folders(), row.id));
+            if (!digest && digest.error().code() == Code::not_found)
+                return fail(Code::usage, "no list of that message was recorded");
+            if (!digest) return fail(digest.error());
+            state.sha256 = hex(digest.value());
+        }
         const bool confirms = call.args.value("confirm", false);
         return confirms ? confirm_delete(row.id, actor, state.sha256) : ask_to_delete(row.id, actor);
     }();
@@ -170,16 +173,8 @@ Result<std::string> Commands::list_under(const RegisterName& reg, unsigned versi
 }
 
 Status remove_deleted_lists(queue::Journal& journal, queue::Spool& spool) {
-    std::vector<SpoolId> gone;
-    TPF_TRY(journal.ask([&](sqlite::Database& db) -> Status {
-        TPF_TRY(const auto ids, audit::deleted_lists(db));
-        for (const SpoolId& id : ids) {
-            TPF_TRY(const auto state, audit::list_state(db, id));
-            if (state.kind == audit::ListKind::deleted) gone.push_back(id);
-        }
-        return ok();
-    }));
-    for (const SpoolId& id : gone) {
+    TPF_TRY(const auto deleted, deleted_messages(journal));
+    for (const SpoolId& id : deleted) {
         TPF_TRY(spool.remove_list(id));
     }
     return ok();

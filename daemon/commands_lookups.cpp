@@ -5,6 +5,7 @@
 
 #include "base/encoding.h"
 #include "daemon/commands.h"
+#include "daemon/list_place.h"
 #include "daemon/lookups.h"
 #include "daemon/reason.h"
 #include "pseudonym/derivation.h"
@@ -196,11 +197,7 @@ Result<Json> Commands::answer_json(const audit::Occurrences& found, const std::v
     Json json{{"messages", std::move(messages)}, {"entries", found.through}};
     json["not_recorded"] = found.not_recorded;
     json["unreadable_lists"] = found.unreadable;
-    std::vector<SpoolId> deleted;
-    TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
-        TPF_TRY(deleted, audit::deleted_lists(db));
-        return ok();
-    }));
+    TPF_TRY(const auto deleted, deleted_messages(core_.journal));
     json["deleted_lists"] = deleted.size();
     json["looked_before"] = Json::array();
     for (const EarlierLookup& one : earlier) {

@@ -203,12 +203,16 @@ Result<Json> Commands::queue_show(const Call& call) {
 Result<Json> Commands::queue_retry(const Call& call) {
     TPF_TRY(const std::string id, text_arg(call.args, "id", true));
     TPF_TRY(const std::string reason, reason_arg(call.args));
-    TPF_TRY(const MessageRow row, resolve(id));
-    const auto held = core_.locks.hold(row.id);
+    TPF_TRY(const MessageRow named, resolve(id));
+    const auto held = core_.locks.hold(named.id);
+    TPF_TRY(const MessageRow row, resolve(named.id.str()));
     AuditEntry entry(AuditKind::retried, call.who.name);
     entry.message(row.id).with("reason", reason).with("was", queue::to_string(row.state));
-    TPF_TRY(core_.proposals.drop(kDiscard, row.id.view()));
-    TPF_TRY(core_.proposals.drop(kDeleteList, row.id.view()));
+    // Before it is claimed: what was asked for stands no longer. Of one that cannot be, nothing is dropped.
+    if (queue::may_become(row.state, queue::State::claimed)) {
+        TPF_TRY(core_.proposals.drop(kDiscard, row.id.view()));
+        TPF_TRY(core_.proposals.drop(kDeleteList, row.id.view()));
+    }
     TPF_TRY(core_.journal.retry(row.id, conf::pinned_json(*core_.config.now()), entry));
     TPF_TRY(core_.spool.retry(row.id));
     coordinator_.enqueue(row.id);

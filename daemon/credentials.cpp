@@ -16,6 +16,8 @@
 #include "base/fs.h"
 #include "base/types.h"
 #include "base/unique_fd.h"
+#include "crypto/key_ring.h"
+#include "crypto/secret_input.h"
 
 namespace tpf::daemon {
 namespace {
@@ -24,30 +26,6 @@ using crypto::SecretBytes;
 using crypto::SecretToken;
 
 constexpr std::size_t kMostBytes = 4096;
-constexpr std::size_t kRawKeyBytes = 32;
-
-/// All of a descriptor that holds little.
-Result<SecretBytes> read_secret(int fd) {
-    SecretBytes buffer(kMostBytes + 1);
-    const auto room = buffer.writable(SecretToken::access());
-    std::size_t size = 0;
-    while (size < room.size()) {
-        const ssize_t got = ::read(fd, room.data() + size, room.size() - size);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return fail(Code::config, errno_error(errno, "reading a credential").detail());
-        if (got == 0) break;
-        size += static_cast<std::size_t>(got);
-    }
-    if (size > kMostBytes) return fail(Code::config, "a credential is longer than 4096 bytes");
-    return SecretBytes::copy_of(room.first(size));
-}
-
-Result<SecretBytes> read_line(int fd) {
-    TPF_TRY(auto all, read_secret(fd));
-    const ByteView bytes = all.bytes(SecretToken::access());
-    if (bytes.empty() || bytes.back() != '\n') return all;
-    return SecretBytes::copy_of(bytes.first(bytes.size() - 1));
-}
 
 /// A POSIX access list as the kernel stores it (linux/posix_acl_xattr.h, version 2), little-endian.
 struct AclEntry {
@@ -110,7 +88,7 @@ Result<UniqueFd> open_credential(const std::string& name) {
 /// Empty where there is none.
 Result<SecretBytes> read_credential(const char* name) {
     TPF_TRY(const UniqueFd file, open_credential(name));
-    return file ? read_line(file.get()) : SecretBytes();
+    return file ? crypto::read_secret_line(file.get(), kMostBytes) : SecretBytes();
 }
 
 bool is_hex(std::string_view text) {
@@ -121,10 +99,11 @@ bool is_hex(std::string_view text) {
 SecretBytes raw_key_of(const SecretBytes& content) {
     const ByteView bytes = content.bytes(SecretToken::access());
     const std::string_view text = as_text(bytes);
-    if (bytes.size() == kRawKeyBytes) return is_hex(text) ? SecretBytes() : content.clone();
+    if (bytes.size() == crypto::kPseudonymKeyBytes) return is_hex(text) ? SecretBytes() : content.clone();
     auto octets = from_hex(text.substr(0, text.find_last_not_of('\n') + 1));
     if (!octets) return SecretBytes();
-    auto key = octets.value().size() == kRawKeyBytes ? SecretBytes::copy_of(octets.value()) : SecretBytes();
+    auto key =
+        octets.value().size() == crypto::kPseudonymKeyBytes ? SecretBytes::copy_of(octets.value()) : SecretBytes();
     crypto::wipe(octets.value());
     return key;
 }
@@ -132,7 +111,7 @@ SecretBytes raw_key_of(const SecretBytes& content) {
 }  // namespace
 
 Result<SecretBytes> read_passphrase(std::optional<int> fd) {
-    return fd ? read_line(*fd) : read_credential("keyring-passphrase");
+    return fd ? crypto::read_secret_line(*fd, kMostBytes) : read_credential("keyring-passphrase");
 }
 
 Status check_raw_key_name(const std::string& name) {
@@ -147,7 +126,7 @@ Result<SecretBytes> read_raw_key(const std::string& name) {
         return fail(Code::usage, "tpfd was started without a credential " + name,
                     "LoadCredentialEncrypted=" + name + ":… in a drop-in of tpfd.service, and restart");
     }
-    TPF_TRY(const auto content, read_secret(file.get()));
+    TPF_TRY(const auto content, crypto::read_secret(file.get(), kMostBytes));
     auto key = raw_key_of(content);
     if (key.size() == 0) return fail(Code::usage, "the credential " + name + " is neither 32 bytes nor 64 hex digits");
     const ByteView bytes = key.bytes(SecretToken::access());

@@ -47,8 +47,8 @@ void print_findings(std::ostream& out, const Json& result) {
     out << (health == "ok" ? "WELL" : health == "warning" ? "WARNING" : "CRITICAL") << "\n";
     for (const Json& finding : result["findings"]) {
         out << "  " << std::left << std::setw(10) << field(finding, "level") << field(finding, "what") << "\n";
-        const std::string todo = field(finding, "do", "");
-        if (!todo.empty()) out << "            do: " << todo << "\n";
+        const std::string remedy = field(finding, "do", "");
+        if (!remedy.empty()) out << "            do: " << remedy << "\n";
     }
 }
 

@@ -45,8 +45,8 @@ class Findings {
         const auto found = json.find(name);
         return found != json.end() && found->is_number() ? found->get<std::uint64_t>() : 0;
     }
-    void say(const char* level, const std::string& what, const std::string& todo) {
-        found_.push_back({{"level", level}, {"what", what}, {"do", todo}});
+    void say(const char* level, const std::string& what, const std::string& remedy) {
+        found_.push_back({{"level", level}, {"what", what}, {"do", remedy}});
     }
 
     void of_processes() {
@@ -93,11 +93,11 @@ class Findings {
                    "get the register's new authorities, then systemctl reload tpf-forward");
         }
     }
-    void of_end(const Json& reg, const char* member, const std::string& what, const std::string& todo) {
+    void of_end(const Json& reg, const char* member, const std::string& what, const std::string& remedy) {
         const auto end = time_of(reg, member);
         if (!end || *end - now_ > kCertificateWarns) return;
         say(*end - now_ <= kCertificateUrgent ? "critical" : "warning",
-            what + (*end <= now_ ? " ended on " : " ends on ") + format_utc(*end), todo);
+            what + (*end <= now_ ? " ended on " : " ends on ") + format_utc(*end), remedy);
     }
 
     void of_keys() {

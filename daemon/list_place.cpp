@@ -1,5 +1,7 @@
 #include "daemon/list_place.h"
 
+#include "audit/pseudonym_list.h"
+
 namespace tpf::daemon {
 
 Path list_place(FileSystem& fs, const queue::Folders& folders, const SpoolId& message) {
@@ -9,6 +11,15 @@ Path list_place(FileSystem& fs, const queue::Folders& folders, const SpoolId& me
         if (fs.info(path).has_value()) return path;
     }
     return place;
+}
+
+Result<std::vector<SpoolId>> deleted_messages(queue::Journal& journal) {
+    std::vector<SpoolId> deleted;
+    TPF_TRY(journal.ask([&](sqlite::Database& db) -> Status {
+        TPF_TRY(deleted, audit::deleted_lists(db));
+        return ok();
+    }));
+    return deleted;
 }
 
 }  // namespace tpf::daemon

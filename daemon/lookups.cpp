@@ -1,7 +1,5 @@
 #include "daemon/lookups.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
@@ -63,12 +61,6 @@ class JournalLog final : public audit::ListedLog {
 
 std::string text_of(const audit::Pseudonym& one) {
     return std::to_string(one.version) + ":" + hex(one.bytes);
-}
-
-std::string random_salt() {
-    std::array<std::uint8_t, 32> salt{};
-    if (getrandom(salt.data(), salt.size(), 0) != static_cast<ssize_t>(salt.size())) std::abort();
-    return hex(salt);
 }
 
 Error stopped() {
@@ -189,19 +181,6 @@ Status keep_true(Core& core, const Lookup& lookup, audit::Occurrences& found,
     return ok();
 }
 
-Result<std::vector<SpoolId>> deleted_now(queue::Journal& journal) {
-    std::vector<SpoolId> gone;
-    TPF_TRY(journal.ask([&](sqlite::Database& db) -> Status {
-        TPF_TRY(const auto ids, audit::deleted_lists(db));
-        for (const SpoolId& id : ids) {
-            TPF_TRY(const auto state, audit::list_state(db, id));
-            if (state.kind == audit::ListKind::deleted) gone.push_back(id);
-        }
-        return ok();
-    }));
-    return gone;
-}
-
 }  // namespace
 
 std::unique_ptr<audit::ListedLog> listed_log(queue::Journal& journal, const queue::Spool& spool) {
@@ -290,8 +269,10 @@ Result<std::string> Lookups::record(const Lookup& lookup) const {
         TPF_TRY(core_.fs.sync_folder(folder().parent_path()));
     }
     // Without it the digest in the log would tell whose look-up it was to anybody with a list of pseudonyms.
-    Json json{
-        {"form", kForm}, {"request", lookup.request.subject}, {"salt", random_salt()}, {"pseudonyms", Json::array()}};
+    Json json{{"form", kForm},
+              {"request", lookup.request.subject},
+              {"salt", hex(audit::random_salt())},
+              {"pseudonyms", Json::array()}};
     for (const auto& one : lookup.pseudonyms) json["pseudonyms"].push_back(text_of(one));
     const std::string text = json.dump() + "\n";
     TPF_TRY(write_atomically(core_.fs, folder() / lookup.request.subject, text, 0600));
@@ -322,7 +303,7 @@ Result<audit::OccurrenceIndex*> Lookups::index() {
         const Path place = core_.spool.folders().root / "occurrence-index";
         TPF_TRY(auto opened, audit::OccurrenceIndex::open(core_.fs, place, *log_));
         // Whatever kept a deletion from coming so far.
-        TPF_TRY(const auto deleted, deleted_now(core_.journal));
+        TPF_TRY(const auto deleted, deleted_messages(core_.journal));
         for (const SpoolId& id : deleted) {
             if (core_.lifecycle.stopping()) return fail(stopped());
             TPF_TRY(opened->forget(id));

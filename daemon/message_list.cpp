@@ -10,7 +10,7 @@ Status MessageList::begin(const RegisterName& to, const std::vector<unsigned>& v
     if (reg == config->reloadable.registers.end() || !reg->second.pseudonym_log) return ok();
     TPF_TRY(File* const file, output_.begin_list());
     list_.emplace(*file);
-    return list_->begin({id_, to, persons, versions});
+    return list_->begin({id_, to, persons, versions, audit::random_salt()});
 }
 
 Result<std::string> MessageList::end() {

@@ -1,14 +1,12 @@
 #include "register/passphrase.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 
 #include "base/unique_fd.h"
+#include "crypto/secret_input.h"
 
 namespace tpf::reg {
 namespace {
@@ -16,19 +14,9 @@ namespace {
 constexpr std::size_t kMaxBytes = 1024;
 
 Result<crypto::SecretBytes> read_all(int fd) {
-    crypto::SecretBytes buffer(kMaxBytes + 2);
-    const auto room = buffer.writable(crypto::SecretToken::access());
-    std::size_t size = 0;
-    while (size < room.size()) {
-        const ssize_t n = ::read(fd, room.data() + size, room.size() - size);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return fail(Code::config, errno_error(errno, "read the passphrase").detail());
-        if (n == 0) break;
-        size += static_cast<std::size_t>(n);
-    }
-    if (size > 0 && room[size - 1] == '\n') --size;
-    if (size == 0 || size > kMaxBytes) return fail(Code::config, "the passphrase is empty or longer than 1024 bytes");
-    return crypto::SecretBytes::copy_of(room.first(size));
+    TPF_TRY(auto phrase, crypto::read_secret_line(fd, kMaxBytes));
+    if (phrase.size() == 0) return fail(Code::config, "the passphrase is empty");
+    return phrase;
 }
 
 }  // namespace

@@ -2,8 +2,6 @@
 // commit, each ending in a signed checkpoint and fsync; then fills a log of its own with ENTRIES entries and verifies
 // it. Prints one JSON object. DIR is there and empty.
 
-#include <time.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -17,29 +15,17 @@
 #include "base/encoding.h"
 #include "crypto/signature.h"
 #include "queue/journal.h"
+#include "tests/bench/measure.h"
 
 namespace {
 
 using namespace tpf;
+using bench::must;
+using bench::now;
 using Json = nlohmann::ordered_json;
 
 constexpr int kCallers = 64, kEach = 500;
 constexpr std::uint64_t kGroup = 10000;
-
-double now(clockid_t clock) {
-    timespec time{};
-    ::clock_gettime(clock, &time);
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-}
-
-template <class T>
-T must(Result<T> result) {
-    if (!result) {
-        std::fprintf(stderr, "%s\n", result.error().text().c_str());
-        std::exit(1);
-    }
-    if constexpr (!std::is_void_v<T>) return std::move(result).value();
-}
 
 /// As the entry of a pass: the longest that a message has.
 AuditEntry entry_of(std::uint64_t n) {

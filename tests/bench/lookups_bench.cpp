@@ -4,7 +4,6 @@
 // 45 bytes an occurrence.
 
 #include <fcntl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,28 +15,16 @@
 
 #include "audit/occurrence_index.h"
 #include "base/encoding.h"
+#include "tests/bench/measure.h"
 
 namespace {
 
 using namespace tpf;
+using bench::must;
+using bench::now;
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kQuestions = 50;
-
-double now(clockid_t clock) {
-    timespec time{};
-    ::clock_gettime(clock, &time);
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-}
-
-template <class T>
-T must(Result<T> result) {
-    if (!result) {
-        std::fprintf(stderr, "%s\n", result.error().text().c_str());
-        std::exit(1);
-    }
-    if constexpr (!std::is_void_v<T>) return std::move(result).value();
-}
 
 /// splitmix64 (Steele, Lea, Flood 2014): pseudonyms are as evenly spread.
 std::uint64_t mixed(std::uint64_t n) {

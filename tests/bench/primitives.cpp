@@ -6,7 +6,6 @@
 #include <botan/pkcs8.h>
 #include <botan/pubkey.h>
 #include <botan/system_rng.h>
-#include <time.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -22,40 +21,22 @@
 #include "crypto/content_cipher.h"
 #include "crypto/rsa.h"
 #include "pseudonym/derivation.h"
+#include "tests/bench/measure.h"
 
 namespace {
 
 using namespace tpf;
+using bench::must;
+using bench::now;
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kPiece = 256 * 1024;
-
-double now(clockid_t clock) {
-    timespec time{};
-    ::clock_gettime(clock, &time);
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-}
 
 /// Processor seconds of `work`.
 double cpu_seconds(const std::function<void()>& work) {
     const double begun = now(CLOCK_PROCESS_CPUTIME_ID);
     work();
     return now(CLOCK_PROCESS_CPUTIME_ID) - begun;
-}
-
-template <class T>
-T must(Result<T> result) {
-    if (!result) {
-        std::fprintf(stderr, "error: %s\n", result.error().text().c_str());
-        std::exit(1);
-    }
-    return std::move(result).value();
-}
-void must(const Status& status) {
-    if (!status) {
-        std::fprintf(stderr, "error: %s\n", status.error().text().c_str());
-        std::exit(1);
-    }
 }
 
 /// Operations a second over all threads, for `seconds`.

@@ -55,7 +55,11 @@ TEST_SUITE("daemon/pipeline") {
         CHECK(list_of(id).kind == audit::ListKind::kept);
         CHECK(list_of(id).sha256 == digest);
         auto list = get(audit::ListReader::open(fs, at().list_of(id)));
-        CHECK(list.header() == audit::ListHeader{id, iplos(), 2, {1}});
+        CHECK(list.header() == audit::ListHeader{id, iplos(), 2, {1}, list.header().salt});
+        // Another message's list begins otherwise, though all else were the same.
+        const SpoolId other = handed_over(submission().build());
+        CHECK(get(pipeline.process(other)) == Pipeline::Outcome::published);
+        CHECK(get(audit::ListReader::open(fs, at().list_of(other))).header().salt != list.header().salt);
         const std::string output = content(at().outbox / id.view() / queue::kMelding);
         std::size_t found = 0;
         get(list.read([&](std::uint64_t, auto bytes) {

@@ -219,7 +219,7 @@ class Judge:
                        f"the list of {message} is not the one that the log names")
             output = outputs.get(self.rows.get(message, {}).get("output_sha256"))
             if output:
-                self.check(data == pseudonym_list(message, output), f"the list of {message} is not that of what was sent")
+                self.check(data == pseudonym_list(message, output, data[68:100]), f"the list of {message} is not that of what was sent")
 
     # --- the folders ---
     def judge_folders(self):
@@ -257,15 +257,15 @@ class Judge:
                     self.check(not any(c in data for c in contact), f"the contact person's data in {path}")
 
 
-def pseudonym_list(message, output):
-    """The list of a message, made from what was sent of it."""
+def pseudonym_list(message, output, salt):
+    """The list of a message, made from what was sent of it and the list's 32 random bytes."""
     head = output[:output.index(b"<p:MeldingsId>")]
     register = re.search(rb'domene="([A-Z]+)"', head)[1]
     versions = [int(v) for v in re.search(rb'nokkelversjon="([0-9 ]+)"', head)[1].split()]
     persons = re.findall(rb"<p:Person[ >].*?</p:Person>", output, re.DOTALL)
     out = b"tpf-pseudonyms-1" + bytes.fromhex(message.replace("-", "")) + register.ljust(12, b"\0")
     out += b"".join(n.to_bytes(4, "big") for n in (len(persons), len(versions), *versions))
-    out = out.ljust(80, b"\0")
+    out = out.ljust(68, b"\0") + salt
     for person in persons:
         known = re.findall(rb"<p:Pseudonym>\d+-([a-z2-7]{32})</p:Pseudonym>", person)
         out += b"".join(base64.b32decode(p.upper()) for p in known) or b"\0" * 20 * len(versions)

@@ -57,6 +57,9 @@ class Commands(Case):
                 self.assertIn("result", answer)
         inst.wait_state(self.quarantined["id"], "quarantined")
 
+    def test_keys_list_tells_when_the_forwarders_certificate_ends(self):
+        self.assertRegex(self.shared.ctl("keys", "list").stdout.decode(), r"forwarder's certificate for IPLOS ends 20\d\d-\d\d-\d\d")
+
     def test_every_error_prints_json(self):
         for command, code in ((("queue", "show", "ffffffff"), "FINNES_IKKE"), (("receipt", str(uuid.uuid4())), "FINNES_IKKE"),
                               (("queue", "retry", self.delivered["id"], "--reason", "x"), "BRUK"),

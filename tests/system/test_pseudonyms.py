@@ -90,6 +90,11 @@ class Determinism(Case):
         # What was tried is in the log, with what it was to become.
         for tried in ("short", "half", "zero", "open", "none", "raw", "hex"):
             self.assertRegex(log, f"credential={prefix}{tried}.*version=[78]|version=[78].*credential={prefix}{tried}")
+        # And how it ended: refused, but for what could not be read.
+        ended = [next(end for end in ("refused", "failed") if end in entry["fields"])
+                 for entry in inst.ask("audit show", limit=1000)["entries"]
+                 if entry["fields"].get("action") == "import" and {"refused", "failed"} & set(entry["fields"])]
+        self.assertEqual(sorted(ended), ["failed"] + ["refused"] * 5)
         for secret in (key.hex(), base64.b64encode(key).decode()):
             self.assertNotIn(secret, log)
 

@@ -62,6 +62,12 @@ class Token(Case):
         self.assertEqual({key["id"]: key.get("place") for key in inst.ask("keys list")["keys"] if key["kind"] in ("message", "pseudonym")},
                          {"TPF-2026": "token", "PSEUDONYM-IPLOS-1": "token", "PSEUDONYM-IPLOS-2": "wrapped", "PSEUDONYM-KPR-1": "token"})
         self.assertTrue(inst.ctl("keys", "check", json_output=True)["good"])
+        inst.wrap["ctl"] = ["env", f"CREDENTIALS_DIRECTORY={inst.folder}/credentials"]
+        made = inst.ctl("keys", "backup", "--shares", "3", "--threshold", "2", "--out", inst.folder / "tmp/backup",
+                        "--reason", "a test").stdout.decode()
+        self.assertRegex(made, "TPF-2026 .*NOT IN THE BACKUP: it lies in the token")
+        self.assertRegex(made, "PSEUDONYM-IPLOS-2 .*opens with the token's wrapping key only")
+        self.assertNotRegex(made, "SIGN-2026 .*(token|BACKUP)")
         self.stop_server()
         second = inst.submit(self.good().build())
         env.until("status to say that the token is away", lambda: inst.ask("status")["keys"]["token"]["state"] == "away")

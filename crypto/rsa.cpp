@@ -121,6 +121,19 @@ struct RsaPrivateKey::State {
     State(Botan::RSA_PrivateKey key_, RsaOperation operation_)
         : key(std::move(key_)), operation(std::move(operation_)), modulus(Botan::BigInt::encode(key.get_n())) {}
 
+    /// That the private half undoes what the public one does, of a number that nobody could foresee.
+    [[nodiscard]] Status prove() const {
+        Botan::secure_vector<std::uint8_t> number(modulus.size());
+        system_generator().randomize(number.data() + 1, number.size() - 1);  // smaller than the modulus
+        TPF_TRY(const auto one_way, RsaOperation::of_public(key));
+        TPF_TRY(const auto there, one_way.session());
+        TPF_TRY(const auto back, operation.session());
+        TPF_TRY(const auto sealed, there.apply(number));
+        const auto opened = back.apply(sealed);
+        if (opened && opened.value() == number) return ok();
+        return fail(Code::wrong_key, "the private key does not open what its public half sealed: a damaged file");
+    }
+
     [[nodiscard]] Result<TransportTools> take(KeyTransport transport) {
         {
             const std::lock_guard lock(mutex);
@@ -156,6 +169,7 @@ Result<RsaPrivateKey> RsaPrivateKey::from_pem(std::string_view pem, const Secret
     if (rsa == nullptr) return fail(Code::wrong_key, "a private key, but not an RSA key");
     TPF_TRY(check_public_values(rsa->get_n(), rsa->get_e()));
     TPF_TRY(auto state, State::create(*rsa));
+    TPF_TRY(state->prove());
     return RsaPrivateKey(std::move(state));
 }
 

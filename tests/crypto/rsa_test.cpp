@@ -1,5 +1,8 @@
 #include "crypto/rsa.h"
 
+#include <botan/auto_rng.h>
+#include <botan/pkcs8.h>
+#include <botan/rsa.h>
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -164,6 +167,23 @@ TEST_SUITE("crypto/rsa") {
         std::string damaged(text);
         damaged[damaged.size() / 2] = damaged[damaged.size() / 2] == 'A' ? 'B' : 'A';
         CHECK(RsaPrivateKey::from_pem(damaged, phrase()).error().code() == Code::wrong_key);
+    }
+
+    TEST_CASE("a private key whose halves do not belong together is not taken") {
+        Botan::AutoSeeded_RNG random;
+        const Botan::RSA_PrivateKey good(random, 2048);
+        const auto& p = good.get_p();
+        const auto& q = good.get_q();
+        const auto opens = [&](const Botan::BigInt& second, const Botan::BigInt& d, const Botan::BigInt& n) {
+            const Botan::RSA_PrivateKey made(p, second, good.get_e(), d, n);
+            return RsaPrivateKey::from_pem(Botan::PKCS8::PEM_encode(made), SecretBytes());
+        };
+        CHECK(opens(q, good.get_d(), good.get_n()).has_value());
+        CHECK(opens(q, good.get_d() + 2, good.get_n()).error().code() == Code::wrong_key);
+        CHECK(opens(q, good.get_d(), good.get_n() + 2).error().code() == Code::wrong_key);
+        // All of its parts fit but for one: a factor that is no prime.
+        const Botan::BigInt none = q + 2;
+        CHECK(opens(none, good.get_d(), p * none).error().code() == Code::wrong_key);
     }
 
     TEST_CASE("what cannot be unwrapped is a random key of the right length, whatever is wrong with it") {

@@ -92,9 +92,10 @@ AuditEntry origin_entry(const std::string& actor, const std::string& origin) {
     return AuditEntry(AuditKind::log_origin, actor).with("origin", origin);
 }
 
-Result<std::optional<std::string>> log_origin(sqlite::Database& db) {
+Result<std::optional<std::string>> log_origin(sqlite::Database& db, std::uint64_t through) {
     TPF_TRY(auto statement, db.prepare("SELECT json_extract(fields, '$.origin') FROM audit WHERE kind='log-origin' "
-                                       "ORDER BY seq DESC LIMIT 1"));
+                                       "AND seq<=?1 ORDER BY seq DESC LIMIT 1"));
+    statement.bind(1, static_cast<std::int64_t>(through));
     TPF_TRY(const bool found, statement.step());
     return found ? statement.text_or_null(0) : std::nullopt;
 }
@@ -159,10 +160,10 @@ Status carry_notes(sqlite::Database& from, sqlite::Database& to) {
     return ok();
 }
 
-Result<AuditEntry> lost_entries_entry(sqlite::Database& db, const std::string& actor, const std::string& origin) {
+Result<AuditEntry> next_origin_entry(sqlite::Database& db, const std::string& actor, const std::string& origin) {
     TPF_TRY(const auto previous, log_origin(db));
     TPF_TRY(auto statement,
-            db.prepare(std::string(kSelect) + "WHERE origin=?1 ORDER BY size DESC, witness DESC LIMIT 1"));
+            db.prepare(std::string(kSelect) + "WHERE origin=?1 ORDER BY witness='', size DESC LIMIT 1"));
     statement.bind(1, std::string_view(previous ? *previous : kOwn));
     TPF_TRY(const auto newest, first_of(read_notes(std::move(statement))));
     AuditEntry entry = origin_entry(actor, origin);

@@ -41,8 +41,9 @@ struct KeptNote {
 [[nodiscard]] std::string new_origin(std::string_view installation);
 /// The entry after which the log has that origin.
 [[nodiscard]] AuditEntry origin_entry(const std::string& actor, const std::string& origin);
-/// Of the newest log_origin entry; none: the log has no origin yet, and no checkpoints.
-[[nodiscard]] Result<std::optional<std::string>> log_origin(sqlite::Database& db);
+/// Of the newest log_origin entry, or the newest up to entry `through`; none: the log has no origin yet, and no
+/// checkpoints.
+[[nodiscard]] Result<std::optional<std::string>> log_origin(sqlite::Database& db, std::uint64_t through = INT64_MAX);
 
 /// Signs for all that is in the log; nothing where it has no origin, or no entries.
 [[nodiscard]] Status make_checkpoint(sqlite::Database& db, AuditSink& log, const NoteSigner& signer, UtcTime now);
@@ -61,8 +62,9 @@ struct KeptNote {
 /// Of a journal that is damaged, into the one that takes its place: all that can be read there and have their form.
 /// Errors are those of `to`.
 [[nodiscard]] Status carry_notes(sqlite::Database& from, sqlite::Database& to);
-/// For a log that lost entries: it goes on under `origin`, and what anybody holds of it under the present one is named.
-[[nodiscard]] Result<AuditEntry> lost_entries_entry(sqlite::Database& db, const std::string& actor,
-                                                    const std::string& origin);
+/// For a log that goes on under another `origin`, since it lost entries or was restored: names the newest checkpoint
+/// that somebody cosigned under the present one, or where nobody did its own newest.
+[[nodiscard]] Result<AuditEntry> next_origin_entry(sqlite::Database& db, const std::string& actor,
+                                                   const std::string& origin);
 
 }  // namespace tpf::audit

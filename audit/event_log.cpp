@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "audit/pseudonym_list.h"
+#include "audit/segments.h"
 #include "base/encoding.h"
 
 namespace tpf::audit {
@@ -197,6 +198,7 @@ Result<Digest> StoredNodes::node(unsigned level, std::uint64_t index) {
 Status EventLog::prepare(sqlite::Database& db) {
     TPF_TRY(db.execute(kSchema));
     TPF_TRY(prepare_checkpoints(db));
+    TPF_TRY(prepare_segments(db));
     return prepare_lists(db);
 }
 

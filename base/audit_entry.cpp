@@ -48,6 +48,8 @@ std::string_view to_string(AuditKind kind) noexcept {
             return "contradicted";
         case AuditKind::list_deleted:
             return "list-deleted";
+        case AuditKind::segment_closed:
+            return "segment-closed";
     }
     return "unknown";
 }

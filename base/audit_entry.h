@@ -38,10 +38,11 @@ enum class AuditKind {
     removed,
     operator_action,
     rebuilt,
-    log_origin,    ///< under which origin the log's checkpoints are made from here on
-    witnessed,     ///< a cosignature was taken in that came with no receipt
-    contradicted,  ///< somebody else holds a checkpoint that this log does not follow from
-    list_deleted,  ///< a message's list in the pseudonym log is gone, by two operators' will
+    log_origin,      ///< under which origin the log's checkpoints are made from here on
+    witnessed,       ///< a cosignature was taken in that came with no receipt
+    contradicted,    ///< somebody else holds a checkpoint that this log does not follow from
+    list_deleted,    ///< a message's list in the pseudonym log is gone, by two operators' will
+    segment_closed,  ///< the last entry of a year's segment
 };
 [[nodiscard]] std::string_view to_string(AuditKind kind) noexcept;
 

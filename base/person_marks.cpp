@@ -16,7 +16,7 @@ void PersonMarks::mark(std::uint64_t person, Kode kode) {
     if (bits_.size() <= index / kPerByte) bits_.resize(index / kPerByte + 1);
     std::uint8_t& byte = bits_[index / kPerByte];
     byte = static_cast<std::uint8_t>(byte | static_cast<unsigned>(kode) << shift_of(index));
-    ++count_;
+    ++(kode == Kode::e30 ? e30_ : e31_);
 }
 
 std::optional<PersonMarks::Marked> PersonMarks::next(std::uint64_t person) const noexcept {
@@ -39,7 +39,7 @@ Result<PersonMarks> PersonMarks::parse(Bytes bytes) {
         for (unsigned shift = 0; shift < 8; shift += 2) {
             const unsigned value = (static_cast<unsigned>(byte) >> shift) & 3U;
             if (value == 3) return fail(Code::field_form, "a mark that is none");
-            if (value != 0) ++marks.count_;
+            if (value != 0) ++(static_cast<Kode>(value) == Kode::e30 ? marks.e30_ : marks.e31_);
         }
     }
     if (!bytes.empty() && bytes.back() == 0) return fail(Code::field_form, "marks that end in nobody");

@@ -24,8 +24,9 @@ class PersonMarks {
 
     /// `person` from 1, each at most once.
     void mark(std::uint64_t person, Kode kode);
-    [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
-    [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+    [[nodiscard]] std::uint64_t count() const noexcept { return e30_ + e31_; }
+    [[nodiscard]] std::uint64_t count(Kode kode) const noexcept { return kode == Kode::e30 ? e30_ : e31_; }
+    [[nodiscard]] bool empty() const noexcept { return count() == 0; }
     /// The first marked person after `person`; next(0) is the first of all.
     [[nodiscard]] std::optional<Marked> next(std::uint64_t person) const noexcept;
 
@@ -37,7 +38,8 @@ class PersonMarks {
 
   private:
     Bytes bits_;
-    std::uint64_t count_ = 0;
+    std::uint64_t e30_ = 0;
+    std::uint64_t e31_ = 0;
 };
 [[nodiscard]] std::string_view to_string(PersonMarks::Kode kode) noexcept;  ///< "E30", "E31"
 

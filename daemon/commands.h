@@ -42,6 +42,10 @@ class Commands {
     Result<Json> check(const Call& call);
     // commands_audit.cpp
     Result<Json> audit_show(const Call& call);
+    Result<Json> audit_report(const Call& call);
+    Result<Json> audit_segments(const Call& call);
+    Result<Json> audit_archive(const Call& call);
+    Result<Json> entries_page(const Call& call, const char* command);
     Result<Json> audit_leaves(const Call& call);
     Result<Json> audit_verify(const Call& call);
     Result<Json> audit_prove(const Call& call);

@@ -38,7 +38,7 @@ Result<UtcTime> time_arg(const std::string& text) {
 }
 
 Result<AuditKind> kind_arg(const std::string& text) {
-    for (int i = 0; i <= static_cast<int>(AuditKind::list_deleted); ++i) {
+    for (int i = 0; i <= static_cast<int>(AuditKind::segment_closed); ++i) {
         if (to_string(static_cast<AuditKind>(i)) == text) return static_cast<AuditKind>(i);
     }
     return fail(Code::usage, "no kind of entry is called that", "docs/audit-log.md lists them");
@@ -155,7 +155,16 @@ Result<std::pair<std::string, Reading>> Commands::reading(const Call& call, cons
 }
 
 Result<Json> Commands::audit_show(const Call& call) {
-    TPF_TRY(const auto begun, reading(call, "audit show"));
+    return entries_page(call, "audit show");
+}
+
+/// The same reading under its own name in the log.
+Result<Json> Commands::audit_report(const Call& call) {
+    return entries_page(call, "audit report");
+}
+
+Result<Json> Commands::entries_page(const Call& call, const char* command) {
+    TPF_TRY(const auto begun, reading(call, command));
     const auto& [name, what] = begun;
     TPF_TRY(auto filter, filter_of(what.args, core_.journal));
     TPF_TRY(const std::uint64_t limit, number_arg(call.args, "limit", kPageDefault));
@@ -211,6 +220,7 @@ Result<Json> Commands::audit_verify(const Call& call) {
     }));
     const bool show_progress = call.args.value("progress", false);
     for (std::uint64_t done = 1; done != 0;) {
+        if (core_.lifecycle.stopping()) return fail(Code::unavailable, "the service stops");
         TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
             TPF_TRY(done, log.verify(db, at, kVerifyStep));
             return ok();

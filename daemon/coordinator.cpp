@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "daemon/segments.h"
 
 namespace tpf::daemon {
 namespace {
@@ -351,6 +352,7 @@ void Coordinator::housekeeping() {
         hand_out(WorkerPool::Size::small, [this] {
             const auto removed = receipts_.remove_expired(kBatch);
             if (!removed) report(fail(removed.error()));
+            report(close_year(core_.journal, core_.clock));
             const std::lock_guard inner(mutex_);
             removal_in_flight_ = false;
             if (removed && removed.value() == kBatch) removal_next_ = {};

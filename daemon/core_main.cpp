@@ -10,9 +10,11 @@
 #include "daemon/control_server.h"
 #include "daemon/coordinator.h"
 #include "daemon/credentials.h"
+#include "daemon/log_origin.h"
 #include "daemon/lookups.h"
 #include "daemon/process.h"
 #include "daemon/reload.h"
+#include "daemon/segments.h"
 #include "queue/folder_lock.h"
 #include "queue/journal_rebuild.h"
 #include "queue/journal_upgrade.h"
@@ -106,17 +108,6 @@ Status record_restore(queue::Journal& journal, const crypto::RingRestored& resto
     return journal.record(entry);
 }
 
-/// The log's name on its checkpoints, drawn once.
-Status record_origin(queue::Journal& journal, const conf::Config& config) {
-    std::optional<std::string> origin;
-    TPF_TRY(journal.ask([&](sqlite::Database& db) -> Status {
-        TPF_TRY(origin, audit::log_origin(db));
-        return ok();
-    }));
-    if (origin) return journal.seal();
-    return journal.record(audit::origin_entry(kServiceActor, audit::new_origin(config.fixed.installation.name)));
-}
-
 std::vector<RegisterName> register_names(const conf::Config& config) {
     std::vector<RegisterName> names;
     for (const auto& [name, settings] : config.reloadable.registers) names.push_back(name);
@@ -182,6 +173,7 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     audit::EventLog events;
     AuditEntry start = start_entry(config);
     TPF_TRY(auto journal, open_journal(fs, config, events, clock, start));
+    TPF_TRY(close_year(*journal, clock));
     TPF_TRY(journal->record(start));
     TPF_TRY(const auto recovered, queue::recover(*spool, *journal, clock));
     log_recovery(recovered);
@@ -198,7 +190,7 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
 
     const RingSigner signer(*keys);
     events.sign_with(signer);
-    TPF_TRY(record_origin(*journal, config));
+    TPF_TRY(ensure_origin(fs, *journal, config));
     Witnesses witnesses(*spool, *journal, *keys);
     TPF_TRY(witnesses.begin(register_names(config)));
     LiveConfig live(config);

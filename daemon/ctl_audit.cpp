@@ -3,9 +3,12 @@
 #include "base/encoding.h"
 #include "daemon/audit_keys.h"
 #include "daemon/audit_proof.h"
+#include "daemon/ctl_archive_verify.h"
+#include "daemon/ctl_audit_archive.h"
 #include "daemon/ctl_audit_export.h"
 #include "daemon/ctl_audit_lookup.h"
 #include "daemon/ctl_audit_print.h"
+#include "daemon/ctl_audit_report.h"
 #include "daemon/ctl_audit_show.h"
 #include "daemon/ctl_print.h"
 #include "daemon/ctl_progress.h"
@@ -34,23 +37,6 @@ int to_file(Ctl& ctl, std::string_view command, const char* member) {
     return 0;
 }
 
-int verify_log(Ctl& ctl) {
-    if (!ctl.files.empty()) {
-        const auto note = read_file(ctl.files.front());
-        if (!note) return show_error(ctl, note.error());
-        ctl.args["checkpoint"] = note.value();
-    }
-    const ShowProgress progress = progress_line();
-    ctl.args["progress"] = static_cast<bool>(progress);
-    const auto socket = socket_path(ctl);
-    if (!socket) return show_error(ctl, socket.error());
-    const auto answer = ask_core(socket.value(), "audit verify", ctl.args, std::nullopt, progress);
-    end_progress_line();
-    if (!answer) return show_error(ctl, answer.error());
-    show(ctl, answer.value(), print_audit_verify);
-    return answer.value().result.value("good", false) ? 0 : 1;
-}
-
 struct OfflineKeys {
     audit::LogKeys log;
     std::vector<audit::NoteKey> witnesses;
@@ -69,6 +55,29 @@ Result<OfflineKeys> offline_keys(const Ctl& ctl) {
         return fail(Code::usage, "--witness is no witness's key: NAME+ID+BASE64 of type 0x04");
     keys.witnesses.push_back(std::move(witness).value());
     return keys;
+}
+
+int verify_log(Ctl& ctl) {
+    if (!ctl.out.empty()) {
+        const auto keys = offline_keys(ctl);
+        if (!keys) return show_error(ctl, keys.error());
+        // The key's name is the origin of today; a segment has that of its time.
+        return verify_archive(ctl, {"", keys.value().log.keys}, keys.value().witnesses);
+    }
+    if (!ctl.files.empty()) {
+        const auto note = read_file(ctl.files.front());
+        if (!note) return show_error(ctl, note.error());
+        ctl.args["checkpoint"] = note.value();
+    }
+    const ShowProgress progress = progress_line();
+    ctl.args["progress"] = static_cast<bool>(progress);
+    const auto socket = socket_path(ctl);
+    if (!socket) return show_error(ctl, socket.error());
+    const auto answer = ask_core(socket.value(), "audit verify", ctl.args, std::nullopt, progress);
+    end_progress_line();
+    if (!answer) return show_error(ctl, answer.error());
+    show(ctl, answer.value(), print_audit_verify);
+    return answer.value().result.value("good", false) ? 0 : 1;
 }
 
 Json proved_json(const Proved& proved, const SpoolId& message) {
@@ -218,6 +227,10 @@ void add_audit(CLI::App& app, Ctl& ctl) {
     add_show(*audit, ctl);
     CLI::App* verify = verb(*audit, ctl, "verify", "recompute the whole log; hold it against a checkpoint", verify_log);
     verify->add_option("--checkpoint", ctl.files, "a checkpoint that somebody else kept")->expected(1);
+    verify->add_option("--archive", ctl.out, "archived years instead of the log; asks nobody")
+        ->excludes("--checkpoint");
+    text(verify, ctl, "--key", "key", "with --archive: the log's key, as `tpfctl audit key` prints it");
+    text(verify, ctl, "--witness", "witness", "with --archive: a witness's key: it must have cosigned");
     text(verify, ctl, "--reason", "reason", "why, for the audit log (default: routine)");
     add_offline(*audit, ctl);
     CLI::App* files = verb(*audit, ctl, "export", "the log as static files (C2SP tlog-tiles): hashes", export_audit);
@@ -226,6 +239,8 @@ void add_audit(CLI::App& app, Ctl& ctl) {
     text(files, ctl, "--reason", "reason", "why, for the audit log")->required();
     add_witness(*audit, ctl);
     add_lookups(*audit, ctl);
+    add_report(*audit, ctl);
+    add_archive(*audit, ctl);
     CLI::App* list = verb(*audit, ctl, "delete-list", "a message's list in the pseudonym log, by two operators",
                           [](Ctl& c) { return plain(c, "audit delete-list", print_plain); });
     text(list, ctl, "message", "id", "spool id, its beginning, or MeldingsId")->required();

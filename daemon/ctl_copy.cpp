@@ -17,6 +17,7 @@
 #include "base/unique_fd.h"
 #include "daemon/backup_manifest.h"
 #include "daemon/ctl_print.h"
+#include "daemon/log_origin.h"
 #include "daemon/users.h"
 #include "queue/folder_lock.h"
 #include "queue/folders.h"
@@ -331,6 +332,16 @@ Status put_files(FileSystem& fs, const conf::Config& config, const Path& folder,
     return ok();
 }
 
+Status mark(FileSystem& fs, const conf::Config& config, const BackupManifest& manifest) {
+    const Path& journal = config.fixed.paths.journal;
+    if (!fs.info(journal.parent_path())) {
+        TPF_TRY(fs.make_folder(journal.parent_path(), 0700));
+        TPF_TRY(give_to_core(journal.parent_path(), config.fixed.paths.spool));
+    }
+    TPF_TRY(mark_restored(fs, journal, user_name(::getuid()), system_clock().utc(), manifest.sha256));
+    return give_to_core(restored_mark(journal), config.fixed.paths.spool);
+}
+
 Result<Json> put_back(const Ctl& ctl, const Path& folder) {
     FileSystem& fs = posix_file_system();
     TPF_TRY(const conf::Config config, config_of(ctl));
@@ -350,13 +361,17 @@ Result<Json> put_back(const Ctl& ctl, const Path& folder) {
     TPF_TRY(give_to_core(folders.lock, folders.root));
     TPF_TRY(must_be_empty(config));
     TPF_TRY(put_folders(fs, config, manifest));
+    // Before the journal itself: one that was put back never goes on under its old name.
+    TPF_TRY(mark(fs, config, manifest));
     TPF_TRY(put_files(fs, config, folder, manifest));
-    return Json{
-        {"restored", manifest.files.size()},
-        {"as of", manifest.time},
-        {"manifest_sha256", manifest.sha256},
-        {"next",
-         "put the key ring back (`tpfctl keys restore`), start tpfd, then `tpfctl status` and `tpfctl journal check`"}};
+    return Json{{"restored", manifest.files.size()},
+                {"as of", manifest.time},
+                {"manifest_sha256", manifest.sha256},
+                {"next",
+                 "put the key ring back (`tpfctl keys restore`), start tpfd, then `tpfctl status` and `tpfctl journal "
+                 "check`; the "
+                 "audit log has a new origin, which each register's operators must allow: `tpfctl audit key`, "
+                 "docs/recovery.md"}};
 }
 
 int run(Ctl& ctl, Result<Json> (*action)(const Ctl&, const Path&)) {

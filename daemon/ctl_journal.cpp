@@ -82,7 +82,7 @@ Result<ControlAnswer> rebuild_journal_here(const conf::Config& config, const std
         .source_of = [&](const queue::InboxEntry& entry) { return source_of(config.fixed, entry.kilde, entry.owner); }};
     order.carry_notes = audit::carry_notes;
     order.renamed = [&](sqlite::Database& made) {
-        return audit::lost_entries_entry(made, who, audit::new_origin(config.fixed.installation.name));
+        return audit::next_origin_entry(made, who, audit::new_origin(config.fixed.installation.name));
     };
     if (progress) {
         order.progress = [&](std::string_view what, std::uint64_t done) {

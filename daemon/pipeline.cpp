@@ -289,7 +289,8 @@ Result<Pipeline::Outcome> Pipeline::commit(const MessageRow& row, const PassRun&
         .with("pseudonym_versions", versions_text(report.key_versions))
         .with("message_key", run.key_id->str())
         .with("persons", report.persons)
-        .with("without_pseudonym", report.marked.count())
+        .with("marked_e30", report.marked.count(PersonMarks::Kode::e30))
+        .with("marked_e31", report.marked.count(PersonMarks::Kode::e31))
         .with("input_sha256", result.input_sha256)
         .with("output_sha256", output_sha256)
         .with("output_bytes", run.output_bytes);

@@ -147,6 +147,7 @@ Status Receipts::delivered(const MessageRow& row, const SvarRecord& svar) {
     }
     AuditEntry entry = entry_for(AuditKind::delivered, row);
     entry.with("kvittering", *svar.kvittering).with("mottatt", *svar.mottatt).with("output_sha256", *row.output_sha256);
+    entry.with("forwarded", format_utc(svar.answered));
     TPF_TRY(const auto seen, core_.witnesses.look(*row.to, svar.sjekkpunkt));
     add_seen(entry, *row.to, seen);
     TPF_TRY(core_.journal.delivered(row.id, {*svar.kvittering, *svar.mottatt}, entry));

@@ -9,6 +9,7 @@ Ed25519. It shares no code with the program and changes nothing.
   verifier.py proof FILE VKEY…                  a message's entries; every key must have signed
   verifier.py tiles DIR VKEY…                   an exported log: tiles, and bundles where there are some
   verifier.py request FILE VKEY [OLD]           what a witness is asked for; OLD: the note that it cosigned last
+  verifier.py segment DIR VKEY…                 an archived year; keys other than the log's must have cosigned
 
 Prints one JSON object. Exit status 1: it does not verify; the object says why.
 """
@@ -422,6 +423,57 @@ def verify_request(data, vkey, old_note=None):
     return {"size": now["size"], "note": note.decode()}
 
 
+def verify_segment(folder, vkeys):
+    """An archived year: its entries go on from the tree before them and end in the tree that its checkpoint stands for."""
+    root = pathlib.Path(folder)
+    try:
+        text = (root / "segment.json").read_text()
+        entries = (root / "entries.jsonl").read_bytes()
+        note = (root / "checkpoint").read_bytes()
+        header = json.loads(text)
+        must(json.dumps(header, separators=(",", ":"), ensure_ascii=False) + "\n" == text, "segment.json is not in its form")
+        must(list(header) == ["form", "origin", "year", "first", "last", "before"] and header["form"] == "tpf-segment-1", "not a segment")
+        first, last, before = header["first"], header["last"], [hash_of(h) for h in header["before"]]
+        must(0 < first <= last and len(before) == (first - 1).bit_count(), "a segment's numbers")
+    except (OSError, ValueError, TypeError, KeyError):
+        raise Wrong("not a segment") from None
+    must(entries.endswith(b"\n"), "the last entry is cut off")
+    # Peaks, each with the number of leaves below it.
+    peaks = list(zip([1 << b for b in reversed(range(64)) if (first - 1) >> b & 1], before, strict=True))
+    number = first - 1
+    for line in entries[:-1].split(b"\n"):
+        row, number = parse_entry(line), number + 1
+        must(row[0] == number, f"entry {row[0]} stands where entry {number} should")
+        must(number != first or utc(row[1], "")[:4] == str(header["year"]), "its first entry is of another year")
+        peak = (1, leaf_hash(line))
+        while peaks and peaks[-1][0] == peak[0]:
+            below = peaks.pop()
+            peak = (below[0] * 2, node_hash(below[1], peak[1]))
+        peaks.append(peak)
+    must(number == last, "entries are missing, or too many")
+    must(row[2] == "segment-closed" and row[5] == json.dumps({"first": str(first), "year": str(header["year"])}, separators=(",", ":")),
+         "its last entry does not close it")
+    end = fold([h for _, h in peaks])
+    own = [vkey for vkey in vkeys if Key(vkey).type == 1]
+    checkpoint = checkpoint_of(note, own)
+    must((checkpoint["origin"], checkpoint["size"], hash_of(checkpoint["root"])) == (header["origin"], last, end),
+         "the entries are not those that its checkpoint stands for")
+    for vkey in vkeys:
+        if vkey in own:
+            continue
+        try:
+            request = (root / "cosigned" / Key(vkey).name).read_bytes()
+        except OSError:
+            raise Wrong(f"{Key(vkey).name} has not cosigned") from None
+        head, _, cosigned = request.partition(b"\n\n")
+        lines = head.decode(errors="replace").split("\n")
+        must(lines[0] == f"old {last}", "the proof is from another size")
+        later = checkpoint_of(cosigned, [*own, vkey])
+        must(later["origin"] == header["origin"], "another log's checkpoint")
+        verify_consistency(last, end, later["size"], hash_of(later["root"]), [hash_of(line) for line in lines[1:]])
+    return {"year": header["year"], "first": first, "last": last, "before": fold(before).hex(), "root": end.hex()}
+
+
 # --- commands ---
 
 def head(text):
@@ -438,6 +490,8 @@ def run(args):
         return verify_proof(pathlib.Path(args.file).read_bytes(), args.vkey)
     if args.command == "tiles":
         return verify_tiles(args.folder, args.vkey)
+    if args.command == "segment":
+        return verify_segment(args.folder, args.vkey)
     if args.command == "request":
         old = pathlib.Path(args.old).read_bytes() if args.old else None
         return verify_request(pathlib.Path(args.file).read_bytes(), args.vkey, old)
@@ -469,6 +523,9 @@ def main():
         one = commands.add_parser(name)
         one.add_argument(what)
         one.add_argument("vkey", nargs="+")
+    segment = commands.add_parser("segment")
+    segment.add_argument("folder")
+    segment.add_argument("vkey", nargs="+")
     request = commands.add_parser("request")
     request.add_argument("file")
     request.add_argument("vkey")

@@ -34,7 +34,8 @@ AuditEntry entry_of(std::uint64_t n) {
         .with("register", "IPLOS")
         .with("version", "1")
         .with("persons", n)
-        .with("without_pseudonym", std::uint64_t{0})
+        .with("marked_e30", std::uint64_t{0})
+        .with("marked_e31", std::uint64_t{0})
         .with("input_sha256", hex(sha256(std::to_string(n))))
         .with("output_sha256", hex(sha256(std::to_string(n + 1))));
     return entry;

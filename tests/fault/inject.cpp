@@ -3,11 +3,11 @@
 //   tpf-inject --root DIR [--log FILE] [--at POINT --action ACTION --fired FILE] -- PROGRAM ARGUMENT…
 //
 // A point is "CALL PATH N": the N-th time, over all threads, that the program makes this call on this path. Paths are
-// told below DIR, UUIDs in them as ID; calls elsewhere (libraries, /proc, /etc) are not points. A send on a socket has
-// the path "socket". --log writes every call as "CALL PATH", in order. ACTION: kill (SIGKILL before the call is made),
-// the name of an error (EIO, ENOSPC; the call is not made), short (half the bytes are truly asked for). FILE of --fired
-// appears when the action was done.
-// A close is no point: to die before it is to die before the next call, and its error says nothing after a sync.
+// told below DIR, what is drawn in them as ID; calls elsewhere (libraries, /proc, /etc) are not points. A send on a
+// socket has the path "socket". --log writes every call as "CALL PATH", in order. ACTION: kill (SIGKILL before the call
+// is made), the name of an error (EIO, ENOSPC; the call is not made), short (half the bytes are truly asked for). FILE
+// of --fired appears when the action was done. A close is no point: to die before it is to die before the next call,
+// and its error says nothing after a sync.
 //
 // Why not strace's injection: it counts each thread's calls by themselves, so in a program with a pool of threads its
 // N-th call is another one in each run; and its return values for short writes say what was not done. SIGTERM is handed
@@ -148,18 +148,22 @@ void stop_at_points() {
     if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) die("seccomp");
 }
 
-/// UUIDs become ID: what a run draws is not part of a point's name.
+/// What is drawn becomes ID: what a run draws is not part of a point's name.
 std::string normalised(std::string_view path) {
-    constexpr std::string_view kForm = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    // A UUID; a log's folder in the register's store.
+    constexpr std::array<std::string_view, 2> kForms = {"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx",
+                                                        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
+    const auto begins = [&](std::string_view form) {
+        return path.size() >= form.size() && std::equal(form.begin(), form.end(), path.begin(), [](char f, char c) {
+                   return f == '-' ? c == '-' : (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+               });
+    };
     std::string out;
     while (!path.empty()) {
-        const bool uuid =
-            path.size() >= kForm.size() && std::equal(kForm.begin(), kForm.end(), path.begin(), [](char form, char c) {
-                return form == '-' ? c == '-' : (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-            });
-        if (uuid) {
+        const auto* const drawn = std::find_if(kForms.begin(), kForms.end(), begins);
+        if (drawn != kForms.end()) {
             out += "ID";
-            path.remove_prefix(kForm.size());
+            path.remove_prefix(drawn->size());
         } else {
             out += path.front();
             path.remove_prefix(1);

@@ -31,8 +31,10 @@ NAMES = {"core": "tpfd", "forward": "tpf-forward", "register": "tpf-register", "
 WRITES = {"create", "creat", "write", "pwrite64", "writev", "pwritev", "mkdir", "mkdirat", "rename", "renameat", "renameat2", "link",
           "linkat", "fsync", "fdatasync", "ftruncate", "fallocate"}
 HALVES = {"read", "pread64", "write", "pwrite64"}
-# Folders are looked at again and again, how often depends on time: of equal looks the first ones are points.
+# Folders are looked at again and again, how often depends on time: of equal looks the first ones are points. So with reads: of
+# a file that whoever waits reads in each round.
 LOOKS = 3
+READS = 8
 
 
 # --- scenarios: what lies there at the start, and what is handed over ---
@@ -285,7 +287,8 @@ def points(calls):
     listed = []
     for call, times in seen.items():
         looks = call.split(" ")[0] in ("openat", "newfstatat", "getdents64", "statfs", "lseek", "fcntl")
-        listed += [f"{call} {n}" for n in range(1, (min(times, LOOKS) if looks else times) + 1)]
+        most = LOOKS if looks else READS if call.startswith("read ") else times
+        listed += [f"{call} {n}" for n in range(1, min(times, most) + 1)]
     return listed
 
 

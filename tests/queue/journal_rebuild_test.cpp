@@ -310,7 +310,7 @@ TEST_SUITE("queue/journal_rebuild") {
         for (int i = 0; i < 8; ++i) delivered();
         close();
         RebuildOrder order = this->order();
-        order.renamed = [](sqlite::Database& made) { return audit::lost_entries_entry(made, "kari", "unit/tpf/2"); };
+        order.renamed = [](sqlite::Database& made) { return audit::next_origin_entry(made, "kari", "unit/tpf/2"); };
         CHECK_FALSE(get(rebuild_journal(order)).renamed);
         remove_journal();
         const auto files = segments();

@@ -3,12 +3,15 @@ whoever gets an exported folder. The judge is the second verifier (tests/audit/v
 
 import base64
 import csv
+import datetime
+import html.parser
 import io
 import json
 import os
 import shutil
 import sqlite3
 import sys
+import unittest
 from pathlib import Path
 
 import env
@@ -20,6 +23,46 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "audit"))
 import verifier  # noqa: E402
 
 WHY = ("--reason", "a test")
+
+
+class Page(html.parser.HTMLParser):
+    """A page taken apart: its tags are balanced, its tables and key figures are kept as texts."""
+    VOID = ("meta", "rect", "line", "path")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tables, self.figures, self.tags, self.words = [], [], {}, set(), []
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.add(tag)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("th", "td"):
+            self.tables[-1][-1].append("")
+
+    def handle_startendtag(self, tag, attributes):
+        assert tag in self.VOID, tag
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
+
+    def handle_data(self, data):
+        data = data.replace("\u00a0", "")
+        if "dt" in self.open:
+            self.name = data
+        elif "dd" in self.open:
+            self.figures[self.name] = int(data)
+        elif "td" in self.open or "th" in self.open:
+            self.tables[-1][-1][-1] += data
+        elif "style" not in self.open:
+            self.words.append(data)
 
 
 class Audit(Case):
@@ -53,6 +96,151 @@ class Audit(Case):
         self.assertTrue(done["good"])
         self.assertEqual(done["checkpoint"]["cosigned"][0]["witness"], "IPLOS")
         self.assertIn("good: every entry", self.shared.ctl("audit", "verify").stdout.decode())
+
+    @unittest.skipUnless((env.BIN / "tpf-clock-shift.so").exists(), "needs tpf-clock-shift.so")
+    def test_years_are_closed_and_archived(self):
+        inst = self.installation()
+        inst.start()
+        this = datetime.datetime.now(datetime.timezone.utc)
+        self.delivered(inst)
+        shift = inst.folder / "shift"
+        inst.wrap["core"] = ["env", f"LD_PRELOAD={env.BIN / 'tpf-clock-shift.so'}", f"TPF_CLOCK_SHIFT={shift}"]
+        for later in (1, 2):
+            self.assertEqual(inst.core.stop(), 0)
+            then = datetime.datetime(this.year + later, 1, 20, tzinfo=datetime.timezone.utc)
+            shift.write_text(f"{int((then - this).total_seconds())}\n")
+            inst.start_core()
+            self.delivered(inst)
+        entries = inst.ask("audit show", limit=1000)["entries"]
+        closing = [e for e in entries if e["kind"] == "segment-closed"]
+        self.assertEqual([(e["fields"]["year"], e["fields"]["first"]) for e in closing],
+                         [(str(this.year), "1"), (str(this.year + 1), str(closing[0]["seq"] + 1))])
+        # Before the start of the new year.
+        self.assertEqual([entries[e["seq"]]["kind"] for e in closing], ["start", "start"])
+        self.assertIn(f"{this.year + 2}  entries {closing[1]['seq'] + 1} on: under way", inst.ctl("audit", "segments").stdout.decode())
+
+        out = inst.folder / "tmp/arkiv"
+        names = [f"{this.year}-{closing[0]['seq']}", f"{this.year + 1}-{closing[1]['seq']}"]
+        said = inst.ctl("audit", "archive", out, *WHY, json_output=True)
+        self.assertEqual((said["archived"], said["there already"]), (names, []))
+        again = inst.ctl("audit", "archive", out, *WHY, json_output=True)
+        self.assertEqual((again["archived"], again["there already"]), ([], names))
+        self.assertEqual(sorted(p.name for p in out.iterdir()), names)
+        log, witness, origin = self.vkeys(inst)
+        self.assertEqual(inst.core.stop(), 0)
+
+        def verdict(*arguments, key=log):
+            return inst.ctl("audit", "verify", "--archive", *arguments, "--key", key, check=False, json_output=False)
+
+        def judge(folder, vkeys=(log, witness)):
+            return verifier.verify_segment(folder, vkeys)
+        done = verdict(out, "--witness", witness)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertEqual(done.stdout.decode().count("good, cosigned by IPLOS at"), 2)
+        one, two = (judge(out / name) for name in names)
+        self.assertEqual((one["first"], one["last"], two["first"]), (1, closing[0]["seq"], one["last"] + 1))
+        self.assertEqual(one["root"], two["before"])
+        self.assertEqual(verdict(out / names[1]).returncode, 0)
+        alone = verdict(out / names[1]).stdout.decode()
+        self.assertIn(f"NOT HERE: entries 1 to {one['last']}", alone)
+        stranger = self.vkey(origin, 1, Ed25519PrivateKey.generate())
+        self.assertEqual(verdict(out, key=stranger).returncode, 1)
+        self.assertEqual(verdict(out / "none").returncode, 1)
+
+        # Tampers: each is found by both.
+        whole = {path: path.read_bytes() for path in (out / names[0]).rglob("*") if path.is_file()}
+        lines = whole[out / names[0] / "entries.jsonl"].splitlines(keepends=True)
+        entries_file, header, note, offer = (out / names[0] / part for part in ("entries.jsonl", "segment.json", "checkpoint", "cosigned/IPLOS"))
+        tampers = {"an entry left out": (entries_file, b"".join(lines[:3] + lines[4:])),
+                   "two entries changed places": (entries_file, b"".join([lines[1], lines[0], *lines[2:]])),
+                   "the end cut off": (entries_file, b"".join(lines[:-1])),
+                   "a line's end cut off": (entries_file, b"".join(lines)[:-1]),
+                   "an entry twice": (entries_file, b"".join([*lines, lines[-1]])),
+                   "another operator": (entries_file, b"".join(lines).replace(b'"actor":"root"', b'"actor":"kari"', 1)
+                                        if b'"actor":"root"' in b"".join(lines) else b"".join(lines).replace(b"tpfd", b"tpfx", 1)),
+                   "another year": (header, whole[header].replace(str(this.year).encode(), str(this.year - 1).encode(), 1)),
+                   "another origin": (header, whole[header].replace(b"/tpf/", b"/tqf/", 1)),
+                   "another segment's checkpoint": (note, (out / names[1] / "checkpoint").read_bytes()),
+                   "another segment's cosignature": (offer, (out / names[1] / "cosigned/IPLOS").read_bytes())}
+        for byte in range(0, len(whole[entries_file]), 97):
+            data = bytearray(whole[entries_file])
+            data[byte] ^= 1 << byte % 7
+            tampers[f"a bit of byte {byte}"] = (entries_file, bytes(data))
+        for name, (path, data) in tampers.items():
+            with self.subTest(name):
+                self.assertNotEqual(data, whole[path])
+                path.write_bytes(data)
+                try:
+                    done = verdict(out, "--witness", witness)
+                    self.assertEqual(done.returncode, 1, done)
+                    with self.assertRaises(verifier.Wrong):
+                        judge(out / names[0])
+                finally:
+                    path.write_bytes(whole[path])
+        self.assertEqual(verdict(out, "--witness", witness).returncode, 0)
+        # A whole other log under the same key's name does not follow.
+        offer.unlink()
+        self.assertEqual(verdict(out, "--witness", witness).returncode, 1)
+        self.assertEqual(verdict(out).returncode, 0)
+
+    def test_a_report_says_what_the_log_says(self):
+        inst = self.installation(operators_group="operator")
+        inst.start()
+        for persons in (3, 4):
+            inst.wait_state(inst.submit(self.good(numbers=["", self.numbers[1], "13097248023", self.numbers[2]][:persons],
+                                                  persons=persons).build()), "delivered")
+        bad = inst.wait_state(inst.submit(self.good(antall=9).build()), "quarantined")
+        inst.ctl("queue", "retry", bad["id"], "--reason", "<script>alert(1)</script> & more")
+        env.until("the second quarantine", lambda: len([e for e in inst.ask("audit show", limit=1000)["entries"]
+                                                        if e["kind"] == "quarantined"]) == 2)
+        out = inst.folder / "tmp/report.html"
+        today = inst.ask("audit show", limit=1)["entries"][0]["time"][:10]
+        said = inst.ctl("audit", "report", "--from", today, "--out", out, "--reason", "the yearly review", json_output=True)
+        self.assertTrue(said["good"])
+        self.assertEqual(out.stat().st_mode & 0o777, 0o600)
+        text = out.read_text()
+        page = Page(text)
+        entries = inst.ask("audit show", limit=1000)["entries"]
+        self.assertIn("audit report", [e["fields"].get("command") for e in entries])
+        kinds = [e["kind"] for e in entries]
+        self.assertEqual(page.figures, {"Received": 3, "Delivered": 2, "Quarantined": 2, "Duplicates": 0, "Discarded": 0, "Persons": 7,
+                                        "No number (E30)": 2, "Wrong number (E31)": 2})
+        self.assertEqual((kinds.count("received"), kinds.count("delivered"), kinds.count("quarantined")), (3, 2, 2))
+        (day,) = [row for table in page.tables for row in table if row[0] == today]
+        self.assertEqual(day[1:], ["3", "2", "2", "0", "0", "7", "2", "2"])
+        (kommune,) = [row for table in page.tables for row in table if row[0] == "0301"]
+        self.assertEqual(kommune[1:9], day[1:])
+        (retry,) = [row for row in page.tables[-1] if row[3] == "queue retry"]
+        self.assertEqual(retry[4], "<script>alert(1)</script> & more")
+        words = " ".join(page.words)
+        for part in ("TEST INSTALLATION", "ANTALL", "the yearly review", "All", inst.ask("audit key")["origin"]):
+            self.assertIn(part, words + str(page.tables))
+        self.assertNotIn("script", page.tags)
+        self.assertFalse({"img", "link", "iframe", "object", "a"} & page.tags)
+        for wrong in (("--from", "today"), ("--from", today, "--to", "2020-01-01")):
+            self.assertEqual(inst.ctl("audit", "report", *wrong, "--out", out, *WHY, check=False).returncode, 1)
+        # A list that was changed: the report says so first, and the status too.
+        (changed, *_) = [p for p in (inst.spool / "pseudonyms").rglob("*") if p.is_file()]
+        changed.write_bytes(changed.read_bytes()[::-1])
+        done = inst.ctl("audit", "report", "--from", today, "--out", out, "--reason", "again", check=False)
+        self.assertEqual((done.returncode, done.stderr), (1, b""))
+        words = " ".join(Page(out.read_text()).words)
+        self.assertIn("These figures cannot be relied on", words)
+        self.assertIn(f"the list of {changed.name}", words)
+        self.assertNotIn("Yes.", words)
+        # An entry that was changed: there is no report, and no service either.
+        self.assertEqual(inst.core.stop(), 0)
+        with sqlite3.connect(inst.folder / "journal/journal.db") as db:
+            db.execute("DROP TRIGGER audit_no_update")
+            db.execute("UPDATE audit SET actor='nobody' WHERE seq=3")
+        db.close()
+        inst.start_core()
+        out.unlink()
+        done = inst.ctl("audit", "report", "--from", today, "--out", out, *WHY, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"audit entry 3", done.stderr)
+        self.assertFalse(out.exists())
+        self.assertEqual(inst.core.wait(), 1)
 
     def test_a_proof_file_is_verified_by_others(self):
         row = self.delivered()

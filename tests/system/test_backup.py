@@ -39,6 +39,9 @@ class Backup(Case):
         folder = inst.folder / "backup"
         said = json.loads(bare(inst, "--json", "backup", folder).stdout)
         self.assertGreater(said["files"], 5)
+        before = {"origin": inst.ask("audit key")["origin"],
+                  "cosigned": max(int(e["fields"]["cosigned_size"]) for e in inst.ask("audit show", limit=1000)["entries"]
+                                  if "cosigned_size" in e["fields"])}
         self.assertEqual([p.name for p in folder.rglob("*") if "keyring" in p.name or p.suffix in (".key", ".pem")], [])
         self.assertEqual(oct(folder.stat().st_mode & 0o777), "0o700")
         # It goes on meanwhile and afterwards; what comes later is not in the backup, and is lost with the machine.
@@ -51,8 +54,20 @@ class Backup(Case):
         for state, row in rows.items():
             self.assertEqual(inst.row(row["id"])["state"], state)
         self.assertTrue(inst.ctl("journal", "check", json_output=True)["good"])
-        self.assertEqual(inst.ctl("audit", "verify", json_output=True)["entries"] > said["audit_entries"], True)
-        inst.start_register()
+        verified = inst.ctl("audit", "verify", json_output=True)
+        self.assertGreater(verified["entries"], said["audit_entries"])
+        # What was put back is an earlier state of a log whose later checkpoints others may hold: it has another name from here on.
+        (entry,) = [e for e in inst.ask("audit show", limit=1000)["entries"] if e["kind"] == "log-origin" and "restored" in e["fields"]]
+        self.assertEqual({name: entry["fields"][name] for name in ("origin", "previous", "previous_witness", "restored_by")},
+                         {"origin": verified["origin"], "previous": before["origin"], "previous_witness": "IPLOS", "restored_by": "root"})
+        self.assertEqual(int(entry["fields"]["previous_size"]), before["cosigned"])
+        self.assertEqual(entry["fields"]["backup_manifest"], said["manifest_sha256"])
+        self.assertFalse((inst.folder / "journal/restored.json").exists())
+        # Once: the next start goes on under it.
+        self.assertEqual(inst.core.stop(), 0)
+        inst.start_core()
+        self.assertEqual(inst.ask("audit key")["origin"], verified["origin"])
+        inst.start_register(extra=("--log-origin", verified["origin"]))
         inst.start_forward()
         inst.wait_state(rows["committed"]["id"], "delivered")
         names = [m["navn"] for m in inst.register_list()]
@@ -83,8 +98,8 @@ class Backup(Case):
             bare(inst, "restore", folder)
             inst.start_core()
             known = {m["id"] for m in inst.ask("queue list", limit=10000)["messages"]}
-            # The register knows a longer log than the backup's: docs/recovery.md, "A register holds another audit log".
-            new = inst.ctl("audit", "new-origin", "--reason", "restored from a backup, a test", json_output=True)["origin"]
+            # The register knows another log than the backup's: docs/recovery.md, "A register holds another audit log".
+            new = inst.ask("audit key")["origin"]
             inst.registers["IPLOS"].stop()
             inst.start_register(extra=("--log-origin", new))
             inst.start_forward()

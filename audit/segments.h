@@ -1,0 +1,62 @@
+#pragma once
+// The log in years. A segment ends with its entry of kind `segment-closed`, written when its year is over; the next one
+// begins behind it. Closing removes nothing: an archive of a segment is a copy that is verified by itself
+// (docs/audit-log.md, "Segments"). Values and pure functions, thread-safe; Segment* functions run inside the caller's
+// transaction.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "audit/entry_form.h"
+#include "audit/merkle.h"
+#include "base/sqlite.h"
+
+namespace tpf::audit {
+
+struct Segment {
+    int year = 0;  ///< UTC, of its first entry
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;  ///< its closing entry
+    friend bool operator==(const Segment&, const Segment&) = default;
+};
+
+/// Makes the index that the next two use.
+[[nodiscard]] Status prepare_segments(sqlite::Database& db);
+/// Oldest first. Code::journal: a closing entry that does not follow from the one before.
+[[nodiscard]] Result<std::vector<Segment>> closed_segments(sqlite::Database& db);
+/// The one that is not closed; last: the newest entry. Year 0 where nothing was written since the last one closed.
+[[nodiscard]] Result<Segment> open_segment(sqlite::Database& db);
+/// The entry that closes it.
+[[nodiscard]] AuditEntry closing_entry(const std::string& actor, const Segment& open);
+
+[[nodiscard]] int year_of(UtcTime time);
+
+/// What an archive says of itself; as text one line of JSON (docs/audit-log.md).
+struct SegmentHeader {
+    std::string origin;  ///< of the log when the segment closed
+    Segment segment;
+    CompactRange before;  ///< of the entries before it
+    /// Code::evidence: not the form that str() writes.
+    [[nodiscard]] static Result<SegmentHeader> parse(std::string_view text);
+    [[nodiscard]] std::string str() const;
+};
+
+/// Recomputes a segment from its entries. Not thread-safe.
+class SegmentWalk {
+  public:
+    explicit SegmentWalk(SegmentHeader header) : header_(std::move(header)), range_(header_.before) {}
+    /// The next entry's bytes. Code::evidence: not an entry, or not the next number.
+    [[nodiscard]] Status take(std::string_view canonical);
+    /// The head of the log's tree up to the segment's end. Code::evidence: entries are missing, or the last one does not
+    /// close this segment.
+    [[nodiscard]] Result<TreeHead> end() const;
+
+  private:
+    SegmentHeader header_;
+    CompactRange range_;
+    EntryParts newest_{};
+};
+
+}  // namespace tpf::audit

@@ -1,0 +1,135 @@
+#include "daemon/ctl_audit_archive.h"
+
+#include <filesystem>
+#include <sstream>
+
+#include "audit/note.h"
+#include "audit/segments.h"
+#include "daemon/archive_files.h"
+#include "daemon/ctl_print.h"
+#include "daemon/ctl_progress.h"
+
+namespace tpf::daemon {
+namespace {
+
+std::string folder_name(const audit::Segment& segment) {
+    return std::to_string(segment.year) + "-" + std::to_string(segment.last);
+}
+
+audit::Segment segment_of(const Json& json) {
+    return {json.value("year", 0), json.value("first", std::uint64_t{0}), json.value("last", std::uint64_t{0})};
+}
+
+class Archive {
+  public:
+    Archive(const Ctl& ctl, ShowProgress progress) : ctl_(ctl), progress_(std::move(progress)) {}
+
+    Result<ControlAnswer> run() {
+        TPF_TRY(ControlAnswer answer, ask(ctl_, "audit segments"));
+        Json made = Json::array();
+        Json there = Json::array();
+        std::error_code error;
+        std::filesystem::create_directories(ctl_.out, error);
+        if (error) return fail(Code::io, ctl_.out + ": " + error.message());
+        for (const Json& one : answer.result.value("segments", Json::array())) {
+            const audit::Segment segment = segment_of(one);
+            const bool known = fs_.info(Path(ctl_.out) / folder_name(segment)).has_value();
+            (known ? there : made).push_back(folder_name(segment));
+            if (known) continue;
+            TPF_TRY(make(segment));
+        }
+        answer.result = {{"folder", ctl_.out}, {"archived", std::move(made)}, {"there already", std::move(there)}};
+        return answer;
+    }
+
+  private:
+    /// Beside, synced, then moved to its name: a segment that is there is whole.
+    Status make(const audit::Segment& segment) {
+        const Path place = Path(ctl_.out) / folder_name(segment);
+        const Path work = Path(ctl_.out) / ("." + folder_name(segment) + ".tmp");
+        TPF_TRY(fs_.remove_tree(work));
+        TPF_TRY(fs_.make_folder(work, 0700));
+        Ctl order = ctl_;
+        order.args = {{"last", segment.last}, {"reason", ctl_.args.value("reason", "")}};
+        TPF_TRY(const auto begun, ask(order, "audit archive"));
+        const std::string header = begun.result.value("header", "");
+        TPF_TRY(const auto parsed, audit::SegmentHeader::parse(header));
+        TPF_TRY(const TreeHead head, write_entries(work / kArchiveEntries, parsed, begun.result.value("reading", "")));
+        const std::string note = begun.result.value("checkpoint", "");
+        TPF_TRY(const auto signed_note, audit::SignedNote::parse(note));
+        TPF_TRY(const auto checkpoint, audit::Checkpoint::parse(signed_note.text));
+        if (checkpoint.head != head)
+            return fail(Code::evidence, "the entries do not have the root of the log's own checkpoint", "`tpfctl audit verify`");
+        TPF_TRY(write_new(fs_, work / kArchiveHeader, header, 0600));
+        TPF_TRY(write_new(fs_, work / kArchiveCheckpoint, note, 0600));
+        TPF_TRY(fs_.make_folder(work / kArchiveCosigned, 0700));
+        for (const Json& one : begun.result.value("cosigned", Json::array())) {
+            const std::string witness = one.value("witness", "");
+            // A name of a witness may hold what no file's may.
+            const bool plain_name = !witness.empty() && witness.front() != '.' && witness.find('/') == std::string::npos;
+            if (!plain_name) continue;
+            TPF_TRY(write_new(fs_, work / kArchiveCosigned / witness, one.value("offer", ""), 0600));
+        }
+        TPF_TRY(fs_.sync_folder(work / kArchiveCosigned));
+        TPF_TRY(fs_.sync_folder(work));
+        TPF_TRY(fs_.rename(work, place));
+        return fs_.sync_folder(ctl_.out);
+    }
+
+    Result<TreeHead> write_entries(const Path& path, const audit::SegmentHeader& header, const std::string& reading) {
+        audit::SegmentWalk walk(header);
+        TPF_TRY(const auto file, fs_.create(path, 0600));
+        std::uint64_t after = header.segment.first - 1;
+        while (after < header.segment.last) {
+            Ctl order = ctl_;
+            order.args = {{"reading", reading}, {"after", after}};
+            TPF_TRY(const auto page, ask(order, "audit archive"));
+            std::string lines;
+            for (const Json& entry : page.result.value("entries", Json::array())) {
+                TPF_TRY(walk.take(entry.get_ref<const std::string&>()));
+                lines += entry.get_ref<const std::string&>() + "\n";
+                ++after;
+            }
+            if (lines.empty()) break;
+            TPF_TRY(file->write({reinterpret_cast<const std::uint8_t*>(lines.data()), lines.size()}));
+            if (progress_)
+                progress_({{"part", "year " + std::to_string(header.segment.year)}, {"done", after}, {"of", header.segment.last}});
+        }
+        TPF_TRY(file->sync());
+        return walk.end();
+    }
+
+    const Ctl& ctl_;
+    ShowProgress progress_;
+    FileSystem& fs_ = posix_file_system();
+};
+
+int archive(Ctl& ctl) {
+    const auto answer = Archive(ctl, progress_line()).run();
+    end_progress_line();
+    if (!answer) return show_error(ctl, answer.error());
+    show(ctl, answer.value(), print_plain);
+    return 0;
+}
+
+std::string print_segments(const Json& result) {
+    std::ostringstream out;
+    for (const Json& one : result["segments"])
+        out << one.value("year", 0) << "  entries " << one.value("first", std::uint64_t{0}) << " to "
+            << one.value("last", std::uint64_t{0}) << "\n";
+    const Json open = result.value("open", Json::object());
+    if (open.value("year", 0) != 0)
+        out << open.value("year", 0) << "  entries " << open.value("first", std::uint64_t{0}) << " on: under way\n";
+    return out.str();
+}
+
+}  // namespace
+
+void add_archive(CLI::App& audit, Ctl& ctl) {
+    CLI::App* make = verb(audit, ctl, "archive", "a copy of each closed year that the folder does not have yet", archive);
+    make->add_option("folder", ctl.out, "made where it is missing")->required();
+    text(make, ctl, "--reason", "reason", "why, for the audit log")->required();
+    verb(audit, ctl, "segments", "the log's years", [](Ctl& c) { return plain(c, "audit segments", print_segments); });
+}
+
+}  // namespace tpf::daemon

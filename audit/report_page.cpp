@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "audit/svg_plot.h"
 
@@ -29,18 +30,19 @@ dl.key { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1
 dl.key div { border: 1px solid #b5b5b5; padding: .5rem .8rem; }
 dl.key dt { color: #444; font-size: .875rem; }
 dl.key dd { margin: 0; font-size: 1.4rem; font-variant-numeric: tabular-nums; }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0; font-size: .9375rem; }
+table { border-collapse: collapse; width: 100%; margin: 1rem 0; font-size: .875rem; }
 caption { text-align: left; font-weight: bold; padding: .3rem 0; }
-th, td { padding: .2rem .6rem; border-bottom: 1px solid #d4d4d4; text-align: left; vertical-align: top; }
+th, td { padding: .2rem .5rem; border-bottom: 1px solid #d4d4d4; text-align: left; vertical-align: top; }
 thead th { border-bottom: 2px solid #1a1a1a; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.t { white-space: nowrap; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+td.n, td.t, tbody th { white-space: nowrap; }
+thead th { vertical-align: bottom; }
 tbody th { font-weight: normal; }
 svg { width: 100%; height: auto; display: block; margin: .6rem 0; }
 svg rect, svg path { fill: #22577a; }
 svg line { stroke: #c4c4c4; }
 svg text { font: 12px "Liberation Sans", Arial, sans-serif; fill: #1a1a1a; }
-svg.spark { width: 180px; height: 18px; margin: .2rem 0; }
+svg.spark { width: 120px; height: 18px; margin: .2rem 0; }
 pre { overflow-x: auto; border: 1px solid #b5b5b5; padding: .6rem; font-size: .8125rem; }
 @media print {
   body { margin: 0; max-width: none; font-size: 10pt; }
@@ -65,6 +67,12 @@ constexpr std::array kColumns = {Column{"Received", &MessageCounts::received},
                                  Column{"No number (E30)", &MessageCounts::e30},
                                  Column{"Wrong number (E31)", &MessageCounts::e31}};
 
+/// Of which the entries tell the register.
+constexpr std::array kRegisterColumns = {Column{"Delivered", &MessageCounts::delivered},
+                                         Column{"Persons", &MessageCounts::persons},
+                                         Column{"No number (E30)", &MessageCounts::e30},
+                                         Column{"Wrong number (E31)", &MessageCounts::e31}};
+
 std::string cell(std::uint64_t value) {
     return "<td class=\"n\">" + grouped(value) + "</td>";
 }
@@ -78,15 +86,16 @@ std::string head(std::initializer_list<const char*> texts) {
     return html + "</tr></thead>\n";
 }
 
-std::string counts_head(const char* what, const char* last = nullptr) {
+std::string counts_head(const char* what, std::span<const Column> columns, const char* last = nullptr) {
     std::string html = std::string("<thead><tr><th scope=\"col\">") + what + "</th>";
-    for (const Column& column : kColumns) html += std::string("<th scope=\"col\" class=\"n\">") + column.name + "</th>";
+    for (const Column& column : columns) html += std::string("<th scope=\"col\" class=\"n\">") + column.name + "</th>";
     if (last != nullptr) html += std::string("<th scope=\"col\">") + last + "</th>";
     return html + "</tr></thead>\n";
 }
-std::string counts_row(const std::string& what, const MessageCounts& counts, const std::string& last = {}) {
+std::string counts_row(const std::string& what, const MessageCounts& counts, std::span<const Column> columns,
+                       const std::string& last = {}) {
     std::string html = "<tr><th scope=\"row\">" + escaped(what) + "</th>";
-    for (const Column& column : kColumns) html += cell(counts.*column.what);
+    for (const Column& column : columns) html += cell(counts.*column.what);
     return html + last + "</tr>\n";
 }
 
@@ -177,8 +186,8 @@ class Page {
             html_ += std::string("<div><dt>") + column.name + "</dt><dd>" + grouped(figures_.all.*column.what) + "</dd></div>\n";
         html_ += "</dl>\n";
         if (figures_.registers.empty()) return;
-        html_ += "<table><caption>By register, as far as a message got</caption>\n" + counts_head("Register") + "<tbody>\n";
-        for (const auto& [name, counts] : figures_.registers) html_ += counts_row(name, counts);
+        html_ += "<table><caption>By register</caption>\n" + counts_head("Register", kRegisterColumns) + "<tbody>\n";
+        for (const auto& [name, counts] : figures_.registers) html_ += counts_row(name, counts, kRegisterColumns);
         html_ += "</tbody></table>\n";
     }
 
@@ -214,8 +223,8 @@ class Page {
         const auto listed = steps(kDaysListed);
         const bool daily = day_count() <= kDaysListed;
         html_ += std::string("<table><caption>") + (daily ? "Day by day" : "Month by month") + "</caption>\n" +
-                 counts_head(daily ? "Day" : "Month") + "<tbody>\n";
-        for (const auto& [label, counts] : listed) html_ += counts_row(label, counts);
+                 counts_head(daily ? "Day" : "Month", kColumns) + "<tbody>\n";
+        for (const auto& [label, counts] : listed) html_ += counts_row(label, counts, kColumns);
         html_ += "</tbody></table>\n";
     }
 
@@ -238,7 +247,7 @@ class Page {
         }
         html_ += "<table><caption>By the sender's kommune; the small plot shows its submissions from the period's first "
                  "day to its last, as high as its own largest</caption>\n" +
-                 counts_head("Kommune", "Submissions in time") + "<tbody>\n";
+                 counts_head("Kommune", kColumns, "Submissions in time") + "<tbody>\n";
         for (const auto& [kommune, counts] : figures_.kommuner) {
             std::string plot = "<td></td>";
             const auto found = figures_.received_by.find(kommune);
@@ -246,7 +255,7 @@ class Page {
                 const auto values = course(found->second);
                 plot = "<td>" + sparkline(values, *std::max_element(values.begin(), values.end())) + "</td>";
             }
-            html_ += counts_row(kommune == "?" ? "not known" : kommune, counts, plot);
+            html_ += counts_row(kommune == "?" ? "not known" : kommune, counts, kColumns, plot);
         }
         html_ += "</tbody></table>\n";
         if (figures_.kommuner.contains("?"))

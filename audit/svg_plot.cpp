@@ -14,7 +14,7 @@ constexpr unsigned kLabelWidth = 78;
 constexpr unsigned kRow = 22;        // one lying bar
 constexpr unsigned kBarLeft = 220;
 constexpr unsigned kBarWidth = 430;
-constexpr unsigned kSparkWidth = 180;
+constexpr unsigned kSparkWidth = 120;
 constexpr unsigned kSparkHeight = 18;
 
 std::string number(double value) {

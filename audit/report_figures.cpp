@@ -67,7 +67,7 @@ std::string ReportFigures::kommune_of(const ReportEntry& entry) const {
     return "?";
 }
 
-void ReportFigures::count(const ReportEntry& entry, std::uint64_t MessageCounts::* what, std::uint64_t by) {
+void ReportFigures::count(const ReportEntry& entry, std::uint64_t MessageCounts::*what, std::uint64_t by) {
     all.*what += by;
     days[std::chrono::floor<std::chrono::days>(entry.time)].*what += by;
     kommuner[kommune_of(entry)].*what += by;
@@ -103,8 +103,8 @@ void ReportFigures::take(const ReportEntry& entry) {
             ++received_before;
         } else {
             // A clock that was set back would make it negative.
-            delays.push_back(static_cast<std::uint64_t>(
-                std::max<std::int64_t>(0, (entry.time - found->second.received).count())));
+            delays.push_back(
+                static_cast<std::uint64_t>(std::max<std::int64_t>(0, (entry.time - found->second.received).count())));
         }
     } else if (entry.kind == "quarantined") {
         count(entry, &MessageCounts::quarantined);

@@ -61,11 +61,11 @@ class ReportFigures {
     std::map<std::string, MessageCounts> kommuner;
     std::map<std::string, std::map<std::chrono::sys_days, std::uint64_t>> received_by;  ///< kommune, day
     std::map<std::string, MessageCounts> registers;
-    std::map<std::string, std::uint64_t> causes;           ///< of quarantine, by code
-    std::vector<std::uint64_t> delays;                     ///< seconds from receipt to delivery, sorted by sort_delays()
-    std::uint64_t received_before = 0;                     ///< delivered, but received before the period: no delay known
+    std::map<std::string, std::uint64_t> causes;  ///< of quarantine, by code
+    std::vector<std::uint64_t> delays;            ///< seconds from receipt to delivery, sorted by sort_delays()
+    std::uint64_t received_before = 0;            ///< delivered, but received before the period: no delay known
     std::map<std::string, std::map<std::string, std::uint64_t>> actions;  ///< operator, action, how often
-    std::vector<ReportedAct> acts;                         ///< by operators, and starts, stops, keys, configurations
+    std::vector<ReportedAct> acts;  ///< by operators, and starts, stops, keys, configurations
     std::uint64_t acts_left_out = 0;
 
     /// The delay that `share` (0 to 1) of the deliveries did not pass; 0 where there are none. Sorts what it must.
@@ -77,7 +77,7 @@ class ReportFigures {
         UtcTime received;
     };
     [[nodiscard]] std::string kommune_of(const ReportEntry& entry) const;
-    void count(const ReportEntry& entry, std::uint64_t MessageCounts::* what, std::uint64_t by = 1);
+    void count(const ReportEntry& entry, std::uint64_t MessageCounts::*what, std::uint64_t by = 1);
     void act(const ReportEntry& entry, std::string what);
 
     std::map<std::string, Known> known_;  // by message

@@ -56,22 +56,18 @@ pre { overflow-x: auto; border: 1px solid #b5b5b5; padding: .6rem; font-size: .8
 
 struct Column {
     const char* name;
-    std::uint64_t MessageCounts::* what;
+    std::uint64_t MessageCounts::*what;
 };
-constexpr std::array kColumns = {Column{"Received", &MessageCounts::received},
-                                 Column{"Delivered", &MessageCounts::delivered},
-                                 Column{"Quarantined", &MessageCounts::quarantined},
-                                 Column{"Duplicates", &MessageCounts::duplicates},
-                                 Column{"Discarded", &MessageCounts::discarded},
-                                 Column{"Persons", &MessageCounts::persons},
-                                 Column{"No number (E30)", &MessageCounts::e30},
-                                 Column{"Wrong number (E31)", &MessageCounts::e31}};
+constexpr std::array kColumns = {
+    Column{"Received", &MessageCounts::received},       Column{"Delivered", &MessageCounts::delivered},
+    Column{"Quarantined", &MessageCounts::quarantined}, Column{"Duplicates", &MessageCounts::duplicates},
+    Column{"Discarded", &MessageCounts::discarded},     Column{"Persons", &MessageCounts::persons},
+    Column{"No number (E30)", &MessageCounts::e30},     Column{"Wrong number (E31)", &MessageCounts::e31}};
 
 /// Of which the entries tell the register.
-constexpr std::array kRegisterColumns = {Column{"Delivered", &MessageCounts::delivered},
-                                         Column{"Persons", &MessageCounts::persons},
-                                         Column{"No number (E30)", &MessageCounts::e30},
-                                         Column{"Wrong number (E31)", &MessageCounts::e31}};
+constexpr std::array kRegisterColumns = {
+    Column{"Delivered", &MessageCounts::delivered}, Column{"Persons", &MessageCounts::persons},
+    Column{"No number (E30)", &MessageCounts::e30}, Column{"Wrong number (E31)", &MessageCounts::e31}};
 
 std::string cell(std::uint64_t value) {
     return "<td class=\"n\">" + grouped(value) + "</td>";
@@ -120,12 +116,14 @@ class Page {
 
     std::string make() {
         const std::string period = format_date(first_day()) + " to " + format_date(last_day());
-        html_ = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-                "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
-                escaped("TPF " + facts_.installation + ": audit report " + period) + "</title>\n" + kStyle +
-                "</head>\n<body>\n<main>\n";
-        if (!facts_.production) html_ += "<p class=\"test\">TEST INSTALLATION: no real person is in these figures.</p>\n";
+        html_ =
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>" +
+            escaped("TPF " + facts_.installation + ": audit report " + period) + "</title>\n" + kStyle +
+            "</head>\n<body>\n<main>\n";
+        if (!facts_.production)
+            html_ += "<p class=\"test\">TEST INSTALLATION: no real person is in these figures.</p>\n";
         html_ += "<h1>Audit report, " + period + "</h1>\n<p class=\"sub\">" + escaped(facts_.installation) +
                  ", trusted pseudonym manager. Days are those of UTC, both included. Made " + format_utc(facts_.made) +
                  ": " + escaped(facts_.reason) + ".</p>\n";
@@ -144,9 +142,7 @@ class Page {
 
   private:
     [[nodiscard]] sys_days first_day() const { return std::chrono::floor<days>(facts_.from); }
-    [[nodiscard]] sys_days last_day() const {
-        return std::chrono::floor<days>(facts_.until - std::chrono::seconds(1));
-    }
+    [[nodiscard]] sys_days last_day() const { return std::chrono::floor<days>(facts_.until - std::chrono::seconds(1)); }
     [[nodiscard]] std::int64_t day_count() const { return (last_day() - first_day()).count() + 1; }
 
     void verdict() {
@@ -170,20 +166,24 @@ class Page {
         if (figures_.entries != 0)
             row("Entries of the period", grouped(figures_.entries) + " (number " + grouped(figures_.first_seq) +
                                              " to " + grouped(figures_.last_seq) + ")");
-        for (const auto& [witness, entries] : found.witnessed) row(("Cosigned by " + witness).c_str(), entries + " entries");
+        for (const auto& [witness, entries] : found.witnessed)
+            row(("Cosigned by " + witness).c_str(), entries + " entries");
         if (found.witnessed.empty()) row("Cosigned", "by nobody: a cut-off end would not show");
         row("Lists of pseudonyms", found.lists);
         html_ += "</tbody></table>\n";
         if (found.checkpoint.empty()) return;
-        html_ += "<p>The newest signed checkpoint. Kept together with this report it proves later that nothing before it was "
-                 "changed (<code>tpfctl audit verify --checkpoint FILE</code>):</p>\n<pre>" +
-                 escaped(found.checkpoint) + "</pre>\n";
+        html_ +=
+            "<p>The newest signed checkpoint. Kept together with this report it proves later that nothing before it "
+            "was "
+            "changed (<code>tpfctl audit verify --checkpoint FILE</code>):</p>\n<pre>" +
+            escaped(found.checkpoint) + "</pre>\n";
     }
 
     void figures() {
         html_ += "<h2>The period in figures</h2>\n<dl class=\"key\">\n";
         for (const Column& column : kColumns)
-            html_ += std::string("<div><dt>") + column.name + "</dt><dd>" + grouped(figures_.all.*column.what) + "</dd></div>\n";
+            html_ += std::string("<div><dt>") + column.name + "</dt><dd>" + grouped(figures_.all.*column.what) +
+                     "</dd></div>\n";
         html_ += "</dl>\n";
         if (figures_.registers.empty()) return;
         html_ += "<table><caption>By register</caption>\n" + counts_head("Register", kRegisterColumns) + "<tbody>\n";
@@ -245,9 +245,10 @@ class Page {
             html_ += "<p>None sent anything.</p>\n";
             return;
         }
-        html_ += "<table><caption>By the sender's kommune; the small plot shows its submissions from the period's first "
-                 "day to its last, as high as its own largest</caption>\n" +
-                 counts_head("Kommune", kColumns, "Submissions in time") + "<tbody>\n";
+        html_ +=
+            "<table><caption>By the sender's kommune; the small plot shows its submissions from the period's first "
+            "day to its last, as high as its own largest</caption>\n" +
+            counts_head("Kommune", kColumns, "Submissions in time") + "<tbody>\n";
         for (const auto& [kommune, counts] : figures_.kommuner) {
             std::string plot = "<td></td>";
             const auto found = figures_.received_by.find(kommune);
@@ -282,9 +283,10 @@ class Page {
         std::vector<PlotValue> values;
         for (const auto& [code, count] : figures_.causes) values.push_back({code.empty() ? "no code" : code, count});
         std::stable_sort(values.begin(), values.end(), [](const auto& a, const auto& b) { return a.value > b.value; });
-        html_ += "<p>By cause; docs/codes.md says what each code means and what is done about it. A message that was tried "
-                 "again is counted each time.</p>\n" +
-                 bars({"causes", "Messages quarantined, by cause", "Lying bars, each with its number."}, values);
+        html_ +=
+            "<p>By cause; docs/codes.md says what each code means and what is done about it. A message that was tried "
+            "again is counted each time.</p>\n" +
+            bars({"causes", "Messages quarantined, by cause", "Lying bars, each with its number."}, values);
     }
 
     void delays() {
@@ -298,11 +300,10 @@ class Page {
             std::uint64_t most;
         };
         constexpr std::uint64_t kHour = 3600;
-        constexpr std::array kSteps = {Step{"up to 1 second", 1},          Step{"up to 10 seconds", 10},
-                                       Step{"up to 1 minute", 60},         Step{"up to 10 minutes", 600},
-                                       Step{"up to 1 hour", kHour},        Step{"up to 6 hours", 6 * kHour},
-                                       Step{"up to 1 day", 24 * kHour},    Step{"up to 1 week", 168 * kHour},
-                                       Step{"more than 1 week", UINT64_MAX}};
+        constexpr std::array kSteps = {
+            Step{"up to 1 second", 1},       Step{"up to 10 seconds", 10},      Step{"up to 1 minute", 60},
+            Step{"up to 10 minutes", 600},   Step{"up to 1 hour", kHour},       Step{"up to 6 hours", 6 * kHour},
+            Step{"up to 1 day", 24 * kHour}, Step{"up to 1 week", 168 * kHour}, Step{"more than 1 week", UINT64_MAX}};
         std::vector<PlotValue> values;
         for (const Step& step : kSteps) values.push_back({step.label, 0});
         for (const std::uint64_t delay : figures_.delays) {
@@ -315,9 +316,9 @@ class Page {
         if (figures_.received_before != 0)
             html_ += " " + grouped(figures_.received_before) +
                      " that were received before the period began are not among them.";
-        html_ += "</p>\n" + bars({"delays", "Messages by the time from receipt to delivery",
-                                  "Lying bars, each with its number."},
-                                 values);
+        html_ += "</p>\n" +
+                 bars({"delays", "Messages by the time from receipt to delivery", "Lying bars, each with its number."},
+                      values);
     }
 
     void operators() {
@@ -348,8 +349,8 @@ class Page {
                      format_utc(act.time) + "</td>" + cell(act.actor) + cell(act.what) + cell(act.reason) + "</tr>\n";
         html_ += "</tbody></table>\n";
         if (figures_.acts_left_out != 0)
-            html_ += "<p>" + grouped(figures_.acts_left_out) +
-                     " more are in the log: <code>tpfctl audit show</code>.</p>\n";
+            html_ +=
+                "<p>" + grouped(figures_.acts_left_out) + " more are in the log: <code>tpfctl audit show</code>.</p>\n";
     }
 
     const ReportFacts& facts_;

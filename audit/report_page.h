@@ -1,6 +1,7 @@
 #pragma once
 // The report of a period as one HTML file that needs nothing else: no script, nothing fetched, prints, and reads well
-// aloud: headings, tables with captions and scopes, plots with title and description whose numbers stand in a table too.
+// aloud: headings, tables with captions and scopes, plots with title and description whose numbers stand in a table
+// too.
 
 #include <string>
 #include <utility>

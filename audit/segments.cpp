@@ -26,7 +26,8 @@ Result<Segment> closed_by(std::uint64_t seq, const std::string& fields) {
     const auto number = [&](const char* name) {
         const auto found = json.is_object() ? json.find(name) : json.end();
         const std::string digits = found != json.end() && found->is_string() ? found->get<std::string>() : "";
-        const bool good = !digits.empty() && digits.size() < 17 && digits.find_first_not_of("0123456789") == std::string::npos;
+        const bool good =
+            !digits.empty() && digits.size() < 17 && digits.find_first_not_of("0123456789") == std::string::npos;
         return good ? std::stoull(digits) : 0;
     };
     const Segment closed{static_cast<int>(number("year")), number("first"), seq};
@@ -53,15 +54,17 @@ Result<std::vector<Segment>> closed_segments(sqlite::Database& db) {
         if (!more) return closed;
         TPF_TRY(const Segment next, closed_by(static_cast<std::uint64_t>(statement.number(0)), statement.text(1)));
         if (next.first != (closed.empty() ? 0 : closed.back().last) + 1)
-            return fail(Code::journal, "audit entry " + std::to_string(next.last) + " closes another segment than its own");
+            return fail(Code::journal,
+                        "audit entry " + std::to_string(next.last) + " closes another segment than its own");
         closed.push_back(next);
     }
 }
 
 Result<Segment> open_segment(sqlite::Database& db) {
-    TPF_TRY(auto statement,
-            db.prepare("WITH begin(first) AS (SELECT coalesce(max(seq), 0) + 1 FROM audit WHERE kind='segment-closed') "
-                       "SELECT first, (SELECT max(seq) FROM audit), (SELECT time FROM audit WHERE seq=first) FROM begin"));
+    TPF_TRY(
+        auto statement,
+        db.prepare("WITH begin(first) AS (SELECT coalesce(max(seq), 0) + 1 FROM audit WHERE kind='segment-closed') "
+                   "SELECT first, (SELECT max(seq) FROM audit), (SELECT time FROM audit WHERE seq=first) FROM begin"));
     TPF_TRY(const bool row, statement.step());
     if (!row) return fail(Code::internal, "a query without a row");
     Segment open{0, static_cast<std::uint64_t>(statement.number(0)), static_cast<std::uint64_t>(statement.number(1))};
@@ -79,7 +82,8 @@ Result<SegmentHeader> SegmentHeader::parse(std::string_view text) {
     SegmentHeader header;
     try {
         header.origin = json.at("origin").get<std::string>();
-        header.segment = {json.at("year").get<int>(), json.at("first").get<std::uint64_t>(), json.at("last").get<std::uint64_t>()};
+        header.segment = {json.at("year").get<int>(), json.at("first").get<std::uint64_t>(),
+                          json.at("last").get<std::uint64_t>()};
         for (const Json& one : json.at("before")) {
             TPF_TRY(const Bytes hash, from_base64(one.get<std::string>()));
             if (hash.size() != std::tuple_size_v<Digest>) return not_a_segment("a hash of another size");
@@ -98,7 +102,8 @@ Result<SegmentHeader> SegmentHeader::parse(std::string_view text) {
 }
 
 std::string SegmentHeader::str() const {
-    Json json{{"form", kForm}, {"origin", origin}, {"year", segment.year}, {"first", segment.first}, {"last", segment.last}};
+    Json json{
+        {"form", kForm}, {"origin", origin}, {"year", segment.year}, {"first", segment.first}, {"last", segment.last}};
     json["before"] = Json::array();
     for (const Digest& peak : before.peaks) json["before"].push_back(base64(peak));
     return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -110,7 +115,8 @@ Status SegmentWalk::take(std::string_view canonical) {
     if (!entry) return fail(Code::evidence, "entry " + std::to_string(next) + " is not in its form");
     if (entry.value().seq != next || next > header_.segment.last)
         return fail(Code::evidence, "entry " + std::to_string(entry.value().seq) + " stands where " +
-                                        (next > header_.segment.last ? "the end" : "entry " + std::to_string(next)) + " should");
+                                        (next > header_.segment.last ? "the end" : "entry " + std::to_string(next)) +
+                                        " should");
     if (next == header_.segment.first && year_of(entry.value().time) != header_.segment.year)
         return fail(Code::evidence, "its first entry is of another year");
     newest_ = std::move(entry).value();

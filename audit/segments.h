@@ -49,8 +49,8 @@ class SegmentWalk {
     explicit SegmentWalk(SegmentHeader header) : header_(std::move(header)), range_(header_.before) {}
     /// The next entry's bytes. Code::evidence: not an entry, or not the next number.
     [[nodiscard]] Status take(std::string_view canonical);
-    /// The head of the log's tree up to the segment's end. Code::evidence: entries are missing, or the last one does not
-    /// close this segment.
+    /// The head of the log's tree up to the segment's end. Code::evidence: entries are missing, or the last one does
+    /// not close this segment.
     [[nodiscard]] Result<TreeHead> end() const;
 
   private:

@@ -6,12 +6,12 @@ namespace tpf::audit {
 namespace {
 
 constexpr unsigned kWidth = 760;
-constexpr unsigned kLeft = 70;       // room for the numbers of the axis
+constexpr unsigned kLeft = 70;  // room for the numbers of the axis
 constexpr unsigned kPlotHeight = 160;
 constexpr unsigned kTop = 12;
-constexpr unsigned kBelow = 26;      // room for labels
+constexpr unsigned kBelow = 26;  // room for labels
 constexpr unsigned kLabelWidth = 78;
-constexpr unsigned kRow = 22;        // one lying bar
+constexpr unsigned kRow = 22;  // one lying bar
 constexpr unsigned kBarLeft = 220;
 constexpr unsigned kBarWidth = 430;
 constexpr unsigned kSparkWidth = 120;
@@ -62,12 +62,23 @@ std::string escaped(std::string_view text) {
     std::string out;
     for (const char c : text) {
         switch (c) {
-            case '&': out += "&amp;"; break;
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '"': out += "&quot;"; break;
-            case '\'': out += "&#39;"; break;
-            default: out += c;
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            case '\'':
+                out += "&#39;";
+                break;
+            default:
+                out += c;
         }
     }
     return out;
@@ -131,7 +142,8 @@ std::string sparkline(std::span<const std::uint64_t> values, std::uint64_t most)
         const double height = std::max(
             1.0, kSparkHeight * static_cast<double>(values[i]) / static_cast<double>(std::max<std::uint64_t>(1, most)));
         path += "M" + number(step * static_cast<double>(i)) + " " + number(kSparkHeight - height) + "h" +
-                number(std::max(0.7, step * 0.9)) + "v" + number(height) + "h-" + number(std::max(0.7, step * 0.9)) + "z";
+                number(std::max(0.7, step * 0.9)) + "v" + number(height) + "h-" + number(std::max(0.7, step * 0.9)) +
+                "z";
     }
     return "<svg class=\"spark\" aria-hidden=\"true\" viewBox=\"0 0 " + std::to_string(kSparkWidth) + " " +
            std::to_string(kSparkHeight) + "\"><path d=\"" + path + "\"/></svg>";

@@ -97,7 +97,8 @@ Result<Json> Commands::audit_archive(const Call& call) {
     TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
         TPF_TRY(header.segment, segment_that_ends(db, last));
         TPF_TRY(const auto origin, audit::log_origin(db, last));
-        if (!origin) return fail(Code::no_key, "the log had no origin when that segment closed: there was no signing key");
+        if (!origin)
+            return fail(Code::no_key, "the log had no origin when that segment closed: there was no signing key");
         header.origin = *origin;
         audit::StoredNodes nodes(db);
         TPF_TRY(header.before, audit::range_at(nodes, header.segment.first - 1));

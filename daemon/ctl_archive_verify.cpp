@@ -87,7 +87,8 @@ Result<Json> cosigners(const Found& one, const TreeHead& head, const audit::LogK
         TPF_TRY(const auto opened, audit::open_note(offer.note, log, std::span(&witness, 1), NoteVerifier()));
         const bool follows = opened.checkpoint.origin == one.header.origin && offer.old_size == head.size &&
                              audit::verify_consistency(head, opened.checkpoint.head, offer.proof);
-        if (!follows) return fail(Code::evidence, "what " + witness.name() + " cosigned does not begin with this segment");
+        if (!follows)
+            return fail(Code::evidence, "what " + witness.name() + " cosigned does not begin with this segment");
         list.push_back({{"witness", witness.name()}, {"at", format_utc(opened.cosigned_at.value_or(UtcTime()))}});
     }
     if (!witnesses.empty() && list.empty()) return fail(Code::evidence, "no such witness has cosigned it");
@@ -118,7 +119,8 @@ std::string print_archive(const Json& result) {
             continue;
         }
         out << "good";
-        for (const Json& who : one["cosigned_by"]) out << ", cosigned by " << who.value("witness", "") << " at " << who.value("at", "");
+        for (const Json& who : one["cosigned_by"])
+            out << ", cosigned by " << who.value("witness", "") << " at " << who.value("at", "");
         out << "\n";
     }
     for (const Json& gap : result["gaps"]) out << "NOT HERE: " << gap.get<std::string>() << "\n";
@@ -134,7 +136,8 @@ Json judge_all(const std::vector<Found>& all, const audit::LogKeys& log, const s
     for (const Found& one : all) {
         const auto& [year, first, last] = one.header.segment;
         auto judged = judge(one, log, witnesses, progress);
-        Json told = judged ? std::move(judged).value() : Json{{"year", year}, {"first", first}, {"last", last}, {"good", false}};
+        Json told = judged ? std::move(judged).value()
+                           : Json{{"year", year}, {"first", first}, {"last", last}, {"good", false}};
         if (!judged) told["fault"] = judged.error().detail();
         const bool adjacent = first == end + 1 && end != 0;
         if (judged && adjacent && !root.empty() && base64(audit::head_of(one.header.before).root) != root) {

@@ -59,14 +59,16 @@ class Archive {
         TPF_TRY(const auto signed_note, audit::SignedNote::parse(note));
         TPF_TRY(const auto checkpoint, audit::Checkpoint::parse(signed_note.text));
         if (checkpoint.head != head)
-            return fail(Code::evidence, "the entries do not have the root of the log's own checkpoint", "`tpfctl audit verify`");
+            return fail(Code::evidence, "the entries do not have the root of the log's own checkpoint",
+                        "`tpfctl audit verify`");
         TPF_TRY(write_new(fs_, work / kArchiveHeader, header, 0600));
         TPF_TRY(write_new(fs_, work / kArchiveCheckpoint, note, 0600));
         TPF_TRY(fs_.make_folder(work / kArchiveCosigned, 0700));
         for (const Json& one : begun.result.value("cosigned", Json::array())) {
             const std::string witness = one.value("witness", "");
             // A name of a witness may hold what no file's may.
-            const bool plain_name = !witness.empty() && witness.front() != '.' && witness.find('/') == std::string::npos;
+            const bool plain_name =
+                !witness.empty() && witness.front() != '.' && witness.find('/') == std::string::npos;
             if (!plain_name) continue;
             TPF_TRY(write_new(fs_, work / kArchiveCosigned / witness, one.value("offer", ""), 0600));
         }
@@ -93,7 +95,9 @@ class Archive {
             if (lines.empty()) break;
             TPF_TRY(file->write({reinterpret_cast<const std::uint8_t*>(lines.data()), lines.size()}));
             if (progress_)
-                progress_({{"part", "year " + std::to_string(header.segment.year)}, {"done", after}, {"of", header.segment.last}});
+                progress_({{"part", "year " + std::to_string(header.segment.year)},
+                           {"done", after},
+                           {"of", header.segment.last}});
         }
         TPF_TRY(file->sync());
         return walk.end();
@@ -126,7 +130,8 @@ std::string print_segments(const Json& result) {
 }  // namespace
 
 void add_archive(CLI::App& audit, Ctl& ctl) {
-    CLI::App* make = verb(audit, ctl, "archive", "a copy of each closed year that the folder does not have yet", archive);
+    CLI::App* make =
+        verb(audit, ctl, "archive", "a copy of each closed year that the folder does not have yet", archive);
     make->add_option("folder", ctl.out, "made where it is missing")->required();
     text(make, ctl, "--reason", "reason", "why, for the audit log")->required();
     verb(audit, ctl, "segments", "the log's years", [](Ctl& c) { return plain(c, "audit segments", print_segments); });

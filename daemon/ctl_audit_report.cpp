@@ -46,7 +46,8 @@ audit::ReportVerdict verdict_of(const Json& json) {
                                        audit::grouped(one.value("entries", std::uint64_t{0})));
     const Json lists = json.value("lists", Json::object());
     const auto count = [&](const char* name) { return audit::grouped(lists.value(name, std::uint64_t{0})); };
-    verdict.lists = count("kept") + " kept, " + count("deleted") + " deleted, " + count("not_recorded") + " not recorded";
+    verdict.lists =
+        count("kept") + " kept, " + count("deleted") + " deleted, " + count("not_recorded") + " not recorded";
     return verdict;
 }
 

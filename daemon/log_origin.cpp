@@ -15,7 +15,8 @@ constexpr std::size_t kMostBytes = 4096;
 
 /// Whether the newest origin is that of this restore already.
 Result<bool> is_taken(sqlite::Database& db, const std::string& mark) {
-    TPF_TRY(const auto newest, audit::EventLog::list(db, {.kind = AuditKind::log_origin, .limit = 1, .newest_first = true}));
+    TPF_TRY(const auto newest,
+            audit::EventLog::list(db, {.kind = AuditKind::log_origin, .limit = 1, .newest_first = true}));
     if (newest.empty()) return false;
     return newest.front().fields.find("\"restored\":\"" + mark + "\"") != std::string::npos;
 }
@@ -39,9 +40,10 @@ Status restored_origin(FileSystem& fs, queue::Journal& journal, const conf::Conf
         entry->with("reason", "restored from a backup").with("restored", mark).with("restored_by", fact("by"));
         entry->with("restored_at", fact("at")).with("backup_manifest", fact("manifest_sha256"));
         TPF_TRY(journal.record(*entry));
-        log::warning("the log goes on under a new origin, since a backup was put back; registers that witness it take "
-                     "nothing until their operators allow it: docs/recovery.md",
-                     {{"stage", "start"}});
+        log::warning(
+            "the log goes on under a new origin, since a backup was put back; registers that witness it take "
+            "nothing until their operators allow it: docs/recovery.md",
+            {{"stage", "start"}});
     }
     TPF_TRY(fs.remove_file(restored_mark(config.fixed.paths.journal)));
     TPF_TRY(fs.sync_folder(config.fixed.paths.journal.parent_path()));
@@ -56,8 +58,11 @@ Path restored_mark(const Path& journal) {
 
 Status mark_restored(FileSystem& fs, const Path& journal, const std::string& who, UtcTime when,
                      const std::string& manifest_sha256) {
-    const Json json{
-        {"form", kForm}, {"by", who}, {"at", format_utc(when)}, {"manifest_sha256", manifest_sha256}, {"id", SpoolId::random().str()}};
+    const Json json{{"form", kForm},
+                    {"by", who},
+                    {"at", format_utc(when)},
+                    {"manifest_sha256", manifest_sha256},
+                    {"id", SpoolId::random().str()}};
     return write_atomically(fs, restored_mark(journal), json.dump() + "\n", 0600);
 }
 
@@ -71,7 +76,8 @@ Status ensure_origin(FileSystem& fs, queue::Journal& journal, const conf::Config
         return ok();
     }));
     if (origin) return journal.seal();
-    return journal.record(audit::origin_entry(std::string(kServiceActor), audit::new_origin(config.fixed.installation.name)));
+    return journal.record(
+        audit::origin_entry(std::string(kServiceActor), audit::new_origin(config.fixed.installation.name)));
 }
 
 }  // namespace tpf::daemon

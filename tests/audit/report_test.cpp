@@ -27,17 +27,23 @@ struct Log {
         add("2027-01-04T08:00:00Z", "start", "tpfd", "", {{"version", "0.1.0"}});
         add("2027-01-04T08:00:10Z", "received", "tpfd", "a", {{"sender", kOslo}});
         add("2027-01-04T08:00:12Z", "pseudonymised", "tpfd", "a",
-            {{"name", std::string(kOslo) + "-x"}, {"register", "IPLOS"}, {"persons", "1200"}, {"marked_e30", "3"}, {"marked_e31", "4"}});
+            {{"name", std::string(kOslo) + "-x"},
+             {"register", "IPLOS"},
+             {"persons", "1200"},
+             {"marked_e30", "3"},
+             {"marked_e31", "4"}});
         add("2027-01-04T08:00:40Z", "delivered", "tpfd", "a", {{"register", "IPLOS"}});
         add("2027-01-05T09:00:00Z", "received", "tpfd", "b", {{"sender", kBergen}});
         add("2027-01-05T09:00:01Z", "quarantined", "tpfd", "b", {{"code", "ANTALL"}});
         add("2027-01-05T10:00:00Z", "retried", "kari", "b", {{"reason", "<b>mended</b> & sent"}});
         add("2027-01-05T10:00:01Z", "quarantined", "tpfd", "b", {{"code", "ANTALL"}});
-        add("2027-01-05T11:00:00Z", "delivered", "tpfd", "old", {{"name", std::string(kOslo) + "-y"}, {"register", "KPR"}});
+        add("2027-01-05T11:00:00Z", "delivered", "tpfd", "old",
+            {{"name", std::string(kOslo) + "-y"}, {"register", "KPR"}});
         add("2027-01-06T07:00:00Z", "received", "tpfd", "c", {{"sender", kOslo}});
         add("2027-01-06T07:00:01Z", "duplicate", "tpfd", "c", {});
         add("2027-01-06T08:00:00Z", "operator", "ola", "", {{"command", "audit person"}, {"step", "requested"}});
-        add("2027-01-06T08:00:01Z", "key", "kari", "", {{"action", "activate"}, {"key", "TPF-2027"}, {"refused", "BRUK"}});
+        add("2027-01-06T08:00:01Z", "key", "kari", "",
+            {{"action", "activate"}, {"key", "TPF-2027"}, {"refused", "BRUK"}});
         add("2027-01-06T08:30:00Z", "quarantined", "tpfd", "unheard of", {{"code", "XML"}});
     }
     void add(const char* time, const char* kind, const char* actor, const char* message,
@@ -45,8 +51,13 @@ struct Log {
         figures.take({seq++, at(time), kind, actor, message, std::move(fields)});
     }
     std::string page(bool good = true, bool production = true) {
-        ReportFacts facts{"TPF Oslo", production, at("2027-01-04T00:00:00Z"), at("2027-01-07T00:00:00Z"),
-                          at("2027-02-01T10:00:00Z"), "the yearly review", {}};
+        ReportFacts facts{"TPF Oslo",
+                          production,
+                          at("2027-01-04T00:00:00Z"),
+                          at("2027-01-07T00:00:00Z"),
+                          at("2027-02-01T10:00:00Z"),
+                          "the yearly review",
+                          {}};
         facts.verdict = {good, {}, "x/tpf/1", 53, "cm9vdA==", "x/tpf/1\n53\ncm9vdA==\n", {{"IPLOS", "50"}}, "1 kept"};
         if (!good) facts.verdict.faults = {"entry 44 is not the one that was written"};
         return report_page(facts, figures);
@@ -82,7 +93,8 @@ TEST_SUITE("audit/report") {
         CHECK(f.causes == std::map<std::string, std::uint64_t>{{"ANTALL", 2}, {"XML", 1}});
         CHECK(f.delays == std::vector<std::uint64_t>{30});
         CHECK(f.received_before == 1);
-        CHECK(f.actions["kari"] == std::map<std::string, std::uint64_t>{{"queue retry", 1}, {"key activate refused (BRUK)", 1}});
+        CHECK(f.actions["kari"] ==
+              std::map<std::string, std::uint64_t>{{"queue retry", 1}, {"key activate refused (BRUK)", 1}});
         CHECK(f.actions["ola"] == std::map<std::string, std::uint64_t>{{"audit person requested", 1}});
         CHECK_FALSE(f.actions.contains("tpfd"));
         REQUIRE(f.acts.size() == 4);
@@ -137,7 +149,8 @@ TEST_SUITE("audit/report") {
 
     TEST_CASE("an empty period has a page too") {
         ReportFigures figures;
-        ReportFacts facts{"x", true, at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"), "r", {}};
+        ReportFacts facts{"x", true, at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"),
+                          "r", {}};
         const std::string page = report_page(facts, figures);
         CHECK(page.find("No message was quarantined") != std::string::npos);
         CHECK(page.find("None sent anything") != std::string::npos);

@@ -110,7 +110,8 @@ TEST_SUITE("audit/segments") {
         years();
         const SegmentHeader one = header({2027, 5, 9});
         const std::string text = one.str();
-        CHECK(text.starts_with(R"({"form":"tpf-segment-1","origin":"unit/tpf/1","year":2027,"first":5,"last":9,"before":[")"));
+        CHECK(text.starts_with(
+            R"({"form":"tpf-segment-1","origin":"unit/tpf/1","year":2027,"first":5,"last":9,"before":[")"));
         const auto back = SegmentHeader::parse(text);
         REQUIRE(back);
         CHECK(back.value().segment == one.segment);

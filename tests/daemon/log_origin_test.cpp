@@ -53,8 +53,8 @@ TEST_SUITE("daemon/log_origin") {
         CHECK(origin() != first);
         CHECK_FALSE(std::filesystem::exists(mark));
         const std::string fields = origins().back().fields;
-        for (const std::string& part :
-             {"\"previous\":\"" + first + "\"", std::string(R"("restored_by":"kari")"), std::string(R"("backup_manifest":"ab12")")})
+        for (const std::string& part : {"\"previous\":\"" + first + "\"", std::string(R"("restored_by":"kari")"),
+                                        std::string(R"("backup_manifest":"ab12")")})
             CHECK(fields.find(part) != std::string::npos);
         good(ensure());
         CHECK(origins().size() == 2);
@@ -79,7 +79,8 @@ TEST_SUITE("daemon/log_origin") {
         CHECK_FALSE(std::filesystem::exists(mark));
     }
 
-    TEST_CASE_FIXTURE(OriginFixture, "a damaged mark is a restore all the same; one that cannot be read stops the start") {
+    TEST_CASE_FIXTURE(OriginFixture,
+                      "a damaged mark is a restore all the same; one that cannot be read stops the start") {
         good(ensure());
         const std::string first = origin();
         good(write_atomically(fs, mark, "{\"form\":", 0600));

@@ -158,16 +158,15 @@ class Page {
             html_ += "</ul>\n";
         }
         html_ += "<table><caption>The log</caption><tbody>\n";
-        const auto row = [&](const char* what, const std::string& value) {
-            html_ += std::string("<tr><th scope=\"row\">") + what + "</th>" + cell(value) + "</tr>\n";
+        const auto row = [&](const std::string& what, const std::string& value) {
+            html_ += "<tr><th scope=\"row\">" + escaped(what) + "</th>" + cell(value) + "</tr>\n";
         };
         row("Origin", found.origin);
         row("Root of the tree over all entries", found.root);
         if (figures_.entries != 0)
             row("Entries of the period", grouped(figures_.entries) + " (number " + grouped(figures_.first_seq) +
                                              " to " + grouped(figures_.last_seq) + ")");
-        for (const auto& [witness, entries] : found.witnessed)
-            row(("Cosigned by " + witness).c_str(), entries + " entries");
+        for (const auto& [witness, entries] : found.witnessed) row("Cosigned by " + witness, entries + " entries");
         if (found.witnessed.empty()) row("Cosigned", "by nobody: a cut-off end would not show");
         row("Lists of pseudonyms", found.lists);
         html_ += "</tbody></table>\n";
@@ -305,6 +304,7 @@ class Page {
             Step{"up to 10 minutes", 600},   Step{"up to 1 hour", kHour},       Step{"up to 6 hours", 6 * kHour},
             Step{"up to 1 day", 24 * kHour}, Step{"up to 1 week", 168 * kHour}, Step{"more than 1 week", UINT64_MAX}};
         std::vector<PlotValue> values;
+        values.reserve(kSteps.size());
         for (const Step& step : kSteps) values.push_back({step.label, 0});
         for (const std::uint64_t delay : figures_.delays) {
             const auto at = std::find_if(kSteps.begin(), kSteps.end(), [&](const Step& s) { return delay <= s.most; });

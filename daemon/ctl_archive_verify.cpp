@@ -135,9 +135,8 @@ Json judge_all(const std::vector<Found>& all, const audit::LogKeys& log, const s
     std::string root;
     for (const Found& one : all) {
         const auto& [year, first, last] = one.header.segment;
-        auto judged = judge(one, log, witnesses, progress);
-        Json told = judged ? std::move(judged).value()
-                           : Json{{"year", year}, {"first", first}, {"last", last}, {"good", false}};
+        const auto judged = judge(one, log, witnesses, progress);
+        Json told = judged ? judged.value() : Json{{"year", year}, {"first", first}, {"last", last}, {"good", false}};
         if (!judged) told["fault"] = judged.error().detail();
         const bool adjacent = first == end + 1 && end != 0;
         if (judged && adjacent && !root.empty() && base64(audit::head_of(one.header.before).root) != root) {

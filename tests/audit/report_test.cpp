@@ -58,7 +58,9 @@ struct Log {
                           at("2027-02-01T10:00:00Z"),
                           "the yearly review",
                           {}};
-        facts.verdict = {good, {}, "x/tpf/1", 53, "cm9vdA==", "x/tpf/1\n53\ncm9vdA==\n", {{"IPLOS", "50"}}, "1 kept"};
+        facts.verdict = {
+            good,    {}, "x/tpf/1", 53, "cm9vdA==", "x/tpf/1\n53\ncm9vdA==\n", {{"IPLOS", "50"}, {"<b>riks</b>", "7"}},
+            "1 kept"};
         if (!good) facts.verdict.faults = {"entry 44 is not the one that was written"};
         return report_page(facts, figures);
     }

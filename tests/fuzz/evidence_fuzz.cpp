@@ -1,6 +1,6 @@
-// Any bytes as what the audit log hands out and takes in: an entry, a signed note, a checkpoint, a request to a witness,
-// an archive's header, a key. Judge: what is taken is written again to the same bytes (each has one form); a JSON one is
-// read by nlohmann to the same values; a note's lines are split by hand.
+// Any bytes as what the audit log hands out and takes in: an entry, a signed note, a checkpoint, a request to a
+// witness, an archive's header, a key. Judge: what is taken is written again to the same bytes (each has one form); a
+// JSON one is read by nlohmann to the same values; a note's lines are split by hand.
 
 #include <algorithm>
 #include <cstdint>
@@ -25,7 +25,8 @@ void judge_entry(std::string_view text) {
     require(again && again.value() == text, "an entry has one form");
     const auto json = nlohmann::ordered_json::parse(text.begin(), text.end(), nullptr, false);
     require(json.is_object() && json["seq"] == entry.value().seq && json["kind"] == entry.value().kind &&
-            json["actor"] == entry.value().actor && json["v"] == 1 && json["time"] == format_utc(entry.value().time),
+                json["actor"] == entry.value().actor && json["v"] == 1 &&
+                json["time"] == format_utc(entry.value().time),
             "an entry's values");
     require(json.contains("message") == entry.value().message.has_value(), "its message");
     require(json["fields"].dump() == nlohmann::ordered_json::parse(entry.value().fields).dump(), "its fields");
@@ -39,8 +40,7 @@ void judge_note(std::string_view text) {
     const auto again = note.value().str();
     require(again && again.value() == text, "a note has one form");
     const auto end = text.rfind("\n\n");
-    require(end != std::string_view::npos && note.value().text == text.substr(0, end + 1),
-            "a note's text");
+    require(end != std::string_view::npos && note.value().text == text.substr(0, end + 1), "a note's text");
     const auto lines = text.substr(end + 2);
     require(static_cast<std::size_t>(std::count(lines.begin(), lines.end(), '\n')) == note.value().signatures.size(),
             "a note's lines");
@@ -62,8 +62,9 @@ void judge_offer(std::string_view text) {
     if (!offer) return;
     require(audit::offer_text(offer.value()) == text, "a request has one form");
     require(offer.value().proof.size() <= audit::kMostProof, "a proof's length");
-    require(text.starts_with("old " + std::to_string(offer.value().old_size) + "\n") && text.ends_with(offer.value().note),
-            "a request's parts");
+    require(
+        text.starts_with("old " + std::to_string(offer.value().old_size) + "\n") && text.ends_with(offer.value().note),
+        "a request's parts");
 }
 
 void judge_segment(std::string_view text) {

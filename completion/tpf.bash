@@ -19,7 +19,7 @@ _tpf() {
   --kind)
     local kinds='message pseudonym signing register receipt'
     [[ ${command[*]: -2} != 'audit show' ]] || kinds='start stop configuration key received duplicate held claimed pseudonymised answered
-      delivered quarantined retried discarded receipt-refused removed operator rebuilt log-origin witnessed contradicted list-deleted'
+      delivered quarantined retried discarded receipt-refused removed operator rebuilt log-origin witnessed contradicted list-deleted segment-closed'
     mapfile -t COMPREPLY < <(compgen -W "$kinds" -- "$word"); return 0 ;;
   esac
   # An option that takes a value: a file, as far as can be known here.

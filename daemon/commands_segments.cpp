@@ -77,7 +77,9 @@ Result<Json> Commands::audit_archive(const Call& call) {
     TPF_TRY(const std::string going_on, text_arg(call.args, "reading", false));
     if (!going_on.empty()) {
         TPF_TRY(const Reading what, readings_.find(going_on, call.who.name, "audit archive", core_.clock.utc()));
-        TPF_TRY(const std::uint64_t after, number_arg(call.args, "after", 0));
+        TPF_TRY(std::uint64_t after, number_arg(call.args, "after", 0));
+        // What was logged is the reading of this segment.
+        after = std::max(after, what.args.value("first", std::uint64_t{1}) - 1);
         Json entries = Json::array();
         TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
             TPF_TRY(const auto events,
@@ -112,7 +114,8 @@ Result<Json> Commands::audit_archive(const Call& call) {
                                      .with("first", header.segment.first)
                                      .with("last", last)));
     json["header"] = header.str();
-    json["reading"] = readings_.begin({call.who.name, "audit archive", call.args, last, {}, core_.clock.utc()});
+    json["reading"] = readings_.begin(
+        {call.who.name, "audit archive", {{"first", header.segment.first}}, last, {}, core_.clock.utc()});
     return json;
 }
 

@@ -126,6 +126,10 @@ class Audit(Case):
         again = inst.ctl("audit", "archive", out, *WHY, json_output=True)
         self.assertEqual((again["archived"], again["there already"]), ([], names))
         self.assertEqual(sorted(p.name for p in out.iterdir()), names)
+        # A reading of one year gives nothing of another.
+        reading = inst.ask("audit archive", last=closing[1]["seq"], reason="a test")["reading"]
+        page = inst.ask("audit archive", reading=reading, after=0)["entries"]
+        self.assertEqual([json.loads(page[0])["seq"], json.loads(page[-1])["seq"]], [closing[0]["seq"] + 1, closing[1]["seq"]])
         log, witness, origin = self.vkeys(inst)
         self.assertEqual(inst.core.stop(), 0)
 

@@ -7,7 +7,7 @@ test: a figure that falls short is printed like any other.
 import argparse, base64, hashlib, json, os, platform, re, shutil, signal, statistics, subprocess, sys, tempfile, time, uuid
 from concurrent.futures import ThreadPoolExecutor
 
-PARTS = ["pass", "memory", "small", "parallel", "pseudonyms", "krypt", "audit", "lookups"]
+PARTS = ["pass", "memory", "small", "parallel", "pseudonyms", "krypt", "log", "audit", "lookups"]
 
 
 class Playground:
@@ -334,6 +334,27 @@ def bench_audit(play, report, entries):
                f"at most {60 * log['entries'] / 10e6:.1f} s (10 million: 60)")
 
 
+def bench_log(play, report, runs, persons, content):
+    """What the pseudonym log costs: one message, each time with it and without. (Entries are four a message.)"""
+    message = play.message("log", persons, content)
+    digest, size = sha256(message), os.path.getsize(message)
+    path = f"{play.root}/tpf.toml"
+    with open(path) as file: config = file.read()
+
+    def run(more):
+        with open(path, "w") as file: file.write(config + more)  # the register's section is the last one
+        play.reset()
+        play.place(message, digest)
+        settle()
+        return timed(play.tpfd("--drain"), env=play.env)[1]
+    run("")
+    pairs = [(run(""), run("pseudonym_log = false\n")) for _ in range(runs)]
+    with open(path, "w") as file: file.write(config)
+    os.remove(message)
+    report.add(f"processor time with the pseudonym log / without, {persons} persons in {size / 1e9:.2f} GB, median of pairs",
+               f"{median([with_it / without for with_it, without in pairs]):.3f}", "at most 1.05")
+
+
 def bench_lookups(play, report, occurrences):
     got = measured(play, "tpf-lookups-bench", occurrences, max(1000, occurrences // 1000), 400)
     made = f"{got['occurrences']} occurrences in {got['messages']} messages"
@@ -379,6 +400,8 @@ def main():
         if "parallel" in parts: bench_parallel(play, report, min(runs, 3))
         if "pseudonyms" in parts: bench_pseudonyms(play, report, min(runs, 3))
         if "krypt" in parts: bench_krypt(play, report, min(runs, 3), 10000 if options.quick else 100000)
+        if "log" in parts:
+            for persons, content in ((70000, 7000), (400000, 300)): bench_log(play, report, runs, persons // (10 if options.quick else 1), content)
         if "audit" in parts: bench_audit(play, report, 1_000_000 if options.quick else 10_000_000)
         if "lookups" in parts: bench_lookups(play, report, options.occurrences or (5_000_000 if options.quick else 100_000_000))
     finally:

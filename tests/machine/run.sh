@@ -31,7 +31,7 @@ install_dependencies() {
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"; chmod +x "$root/usr/sbin/policy-rc.d"
   # What an earlier run left.
   chroot "$root" dpkg --purge tpf >/dev/null 2>&1 || true
-  rm -rf "$root"/etc/systemd/system/*.wants/tpf* "$root"/etc/systemd/system/tpf*
+  rm -rf "$root"/etc/systemd/system/*.wants/tpf* "$root"/etc/systemd/system/tpf* "$root/root/tpf-backup"
   if ! chroot "$root" dpkg-query -W $packages >/dev/null 2>&1; then
     chroot "$root" apt-get update -qq
     DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y -qq --no-install-recommends $packages >/dev/null

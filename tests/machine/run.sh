@@ -31,7 +31,7 @@ install_dependencies() {
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"; chmod +x "$root/usr/sbin/policy-rc.d"
   # What an earlier run left.
   chroot "$root" dpkg --purge tpf >/dev/null 2>&1 || true
-  rm -rf "$root"/etc/systemd/system/*.wants/tpf* "$root"/etc/systemd/system/tpf* "$root/root/tpf-backup"
+  rm -rf "$root"/etc/systemd/system/*.wants/tpf* "$root"/etc/systemd/system/tpf*
   if ! chroot "$root" dpkg-query -W $packages >/dev/null 2>&1; then
     chroot "$root" apt-get update -qq
     DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y -qq --no-install-recommends $packages >/dev/null
@@ -88,7 +88,7 @@ mkdir -p build
 [ -d "$root" ] || { echo "making a Debian in $root (the first time takes a minute)"; make_root >build/debian-root.log 2>&1 || { tail -n 20 build/debian-root.log; exit 1; }; }
 install_dependencies "$deb"
 echo "127.0.0.1 localhost" >"$root/etc/hosts"
-rm -rf "$root/var/log/journal" "$root/opt/tpf" "$root/root/play" "$root/var/lib/tpf" "$root/etc/tpf"
+rm -rf "$root/var/log/journal" "$root/opt/tpf" "$root/root/play" "$root/root/tpf-backup" "$root/var/lib/tpf" "$root/etc/tpf"
 mkdir -p "$root/opt/tpf/bin" "$root/opt/tpf/script" "$root/opt/tpf/tests"
 cp "$deb" "$root/opt/tpf/tpf.deb"; newer "$deb" "$root/opt/tpf/newer.deb"
 cp "$bin"/tpf-generate "$bin"/tpf-probe "$root/opt/tpf/bin/"

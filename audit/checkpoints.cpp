@@ -128,6 +128,22 @@ Result<std::optional<KeptNote>> newest_note(sqlite::Database& db, std::string_vi
     return first_of(read_notes(std::move(statement)));
 }
 
+Result<std::vector<KeptNote>> witnessed_from(sqlite::Database& db, AuditSink& log, std::string_view origin,
+                                             std::uint64_t least) {
+    TPF_TRY(const std::uint64_t size, log.size(db));
+    // min() makes the other columns those of its row.
+    TPF_TRY(auto statement, db.prepare("SELECT witness, note, origin, day, min(size) FROM audit_checkpoints WHERE "
+                                       "origin=?1 AND witness<>'' AND size>=?2 AND size<=?3 GROUP BY witness"));
+    statement.bind(1, origin).bind(2, static_cast<std::int64_t>(least)).bind(3, static_cast<std::int64_t>(size));
+    TPF_TRY(auto notes, read_notes(std::move(statement)));
+    std::vector<KeptNote> ours;
+    for (KeptNote& note : notes) {
+        TPF_TRY(const TreeHead now, log.head(db, note.head.size));
+        if (now == note.head) ours.push_back(std::move(note));
+    }
+    return ours;
+}
+
 Result<std::optional<KeptNote>> newest_witnessed(sqlite::Database& db) {
     TPF_TRY(const auto origin, log_origin(db));
     if (!origin) return std::optional<KeptNote>();

@@ -57,6 +57,9 @@ struct KeptNote {
 [[nodiscard]] Result<std::optional<KeptNote>> newest_witnessed(sqlite::Database& db);
 
 // --- under any ---
+/// Of each witness the smallest under `origin` of at least `least` entries, where the log begins with it. One query.
+[[nodiscard]] Result<std::vector<KeptNote>> witnessed_from(sqlite::Database& db, AuditSink& log,
+                                                           std::string_view origin, std::uint64_t least);
 /// Up to `limit` of those that are kept, behind `after` (default: from the beginning), by witness, origin and day.
 [[nodiscard]] Result<std::vector<KeptNote>> kept_notes(sqlite::Database& db, const KeptNote& after, std::size_t limit);
 /// Of a journal that is damaged, into the one that takes its place: all that can be read there and have their form.

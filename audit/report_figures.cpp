@@ -77,7 +77,8 @@ void ReportFigures::count(const ReportEntry& entry, std::uint64_t MessageCounts:
 
 void ReportFigures::act(const ReportEntry& entry, std::string what) {
     if (entry.actor != kService) ++actions[entry.actor][what];
-    if (acts.size() == kActsMost) {
+    // What is done day by day, and what somebody does so often that it hides the rest.
+    if (text(entry, "reason") == "routine" || ++listed_[entry.actor][what] > kActsOfAKind || acts.size() == kActsMost) {
         ++acts_left_out;
         return;
     }
@@ -92,7 +93,8 @@ void ReportFigures::take(const ReportEntry& entry) {
         known_[entry.message] = {kommune_in(text(entry, "sender")), entry.time};
         count(entry, &MessageCounts::received);
         ++received_by[kommune_of(entry)][std::chrono::floor<std::chrono::days>(entry.time)];
-    } else if (entry.kind == "pseudonymised") {
+    } else if (entry.kind == "pseudonymised" && pseudonymised_.insert(entry.message).second) {
+        // Once a message, however often it was done again.
         count(entry, &MessageCounts::persons, number(entry, "persons"));
         count(entry, &MessageCounts::e30, number(entry, "marked_e30"));
         count(entry, &MessageCounts::e31, number(entry, "marked_e31"));

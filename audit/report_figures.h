@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,11 +44,12 @@ struct ReportedAct {
     std::string reason;
 };
 
-/// Not thread-safe. Memory grows by some 100 bytes a message of the period, and by the acts, of which the first
-/// kActsMost are kept.
+/// Not thread-safe. Memory grows by some 300 bytes a message of the period, and by the acts: of each actor and kind
+/// the first kActsOfAKind are kept, of all kActsMost, and none whose reason is `routine`.
 class ReportFigures {
   public:
-    static constexpr std::size_t kActsMost = 2000;
+    static constexpr std::size_t kActsMost = 10'000;
+    static constexpr std::size_t kActsOfAKind = 200;
 
     /// Each entry of the period once, in the log's order.
     void take(const ReportEntry& entry);
@@ -62,13 +64,13 @@ class ReportFigures {
     std::map<std::string, std::map<std::chrono::sys_days, std::uint64_t>> received_by;  ///< kommune, day
     std::map<std::string, MessageCounts> registers;
     std::map<std::string, std::uint64_t> causes;  ///< of quarantine, by code
-    std::vector<std::uint64_t> delays;            ///< seconds from receipt to delivery, sorted by sort_delays()
+    std::vector<std::uint64_t> delays;            ///< seconds from receipt to delivery, in no order
     std::uint64_t received_before = 0;            ///< delivered, but received before the period: no delay known
     std::map<std::string, std::map<std::string, std::uint64_t>> actions;  ///< operator, action, how often
     std::vector<ReportedAct> acts;  ///< by operators, and starts, stops, keys, configurations
     std::uint64_t acts_left_out = 0;
 
-    /// The delay that `share` (0 to 1) of the deliveries did not pass; 0 where there are none. Sorts what it must.
+    /// The delay that `share` (0 to 1) of the deliveries did not pass; 0 where there are none. Reorders `delays`.
     [[nodiscard]] std::uint64_t delay_within(double share);
 
   private:
@@ -80,7 +82,9 @@ class ReportFigures {
     void count(const ReportEntry& entry, std::uint64_t MessageCounts::*what, std::uint64_t by = 1);
     void act(const ReportEntry& entry, std::string what);
 
-    std::map<std::string, Known> known_;  // by message
+    std::map<std::string, Known> known_;   // by message
+    std::set<std::string> pseudonymised_;  // messages
+    std::map<std::string, std::map<std::string, std::size_t>> listed_;
 };
 
 }  // namespace tpf::audit

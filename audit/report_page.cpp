@@ -172,7 +172,8 @@ class Page {
         html_ += "</tbody></table>\n";
         if (found.checkpoint.empty()) return;
         html_ +=
-            "<p>The newest signed checkpoint. Kept together with this report it proves later that nothing before it "
+            "<p>The newest signed checkpoint before this verification. Kept together with this report it proves later "
+            "that nothing before it "
             "was "
             "changed (<code>tpfctl audit verify --checkpoint FILE</code>):</p>\n<pre>" +
             escaped(found.checkpoint) + "</pre>\n";
@@ -266,7 +267,7 @@ class Page {
         html_ += "<h2>Persons without a pseudonym</h2>\n";
         const std::uint64_t none = figures_.all.e30 + figures_.all.e31;
         html_ += "<p>" + grouped(none) + " of " + grouped(figures_.all.persons) +
-                 " persons were sent on without a pseudonym, and their sender was told.</p>\n";
+                 " persons in what was pseudonymised have no pseudonym; the receipt to their sender says so.</p>\n";
         if (none == 0) return;
         const std::array kinds = {PlotValue{"number missing (E30)", figures_.all.e30},
                                   PlotValue{"number wrong (E31)", figures_.all.e31}};
@@ -349,8 +350,10 @@ class Page {
                      format_utc(act.time) + "</td>" + cell(act.actor) + cell(act.what) + cell(act.reason) + "</tr>\n";
         html_ += "</tbody></table>\n";
         if (figures_.acts_left_out != 0)
-            html_ +=
-                "<p>" + grouped(figures_.acts_left_out) + " more are in the log: <code>tpfctl audit show</code>.</p>\n";
+            html_ += "<p>" + grouped(figures_.acts_left_out) +
+                     " more are in the log (routine ones, and what one person did very often): <code>tpfctl audit "
+                     "show</code>. All "
+                     "are counted in the table above.</p>\n";
     }
 
     const ReportFacts& facts_;

@@ -33,7 +33,8 @@ struct ReportFacts {
     ReportVerdict verdict;
 };
 
-/// `figures` of all entries from `from` to before `until`; its delays are sorted on the way. A pure function otherwise.
+/// `figures` of all entries from `from` to before `until`; its delays are reordered on the way. A pure function
+/// otherwise.
 [[nodiscard]] std::string report_page(const ReportFacts& facts, ReportFigures& figures);
 
 }  // namespace tpf::audit

@@ -60,15 +60,18 @@ Result<std::vector<Segment>> closed_segments(sqlite::Database& db) {
     }
 }
 
-Result<Segment> open_segment(sqlite::Database& db) {
+Result<OpenSegment> open_segment(sqlite::Database& db) {
     TPF_TRY(
         auto statement,
         db.prepare("WITH begin(first) AS (SELECT coalesce(max(seq), 0) + 1 FROM audit WHERE kind='segment-closed') "
                    "SELECT first, (SELECT max(seq) FROM audit), (SELECT time FROM audit WHERE seq=first) FROM begin"));
     TPF_TRY(const bool row, statement.step());
     if (!row) return fail(Code::internal, "a query without a row");
-    Segment open{0, static_cast<std::uint64_t>(statement.number(0)), static_cast<std::uint64_t>(statement.number(1))};
-    if (open.last >= open.first) open.year = year_of(UtcTime(std::chrono::seconds(statement.number(2))));
+    OpenSegment open{
+        {0, static_cast<std::uint64_t>(statement.number(0)), static_cast<std::uint64_t>(statement.number(1))}};
+    if (open.segment.last < open.segment.first) return open;
+    open.began = UtcTime(std::chrono::seconds(statement.number(2)));
+    open.segment.year = year_of(open.began);
     return open;
 }
 
@@ -81,6 +84,11 @@ Result<SegmentHeader> SegmentHeader::parse(std::string_view text) {
     const Json json = Json::parse(text, nullptr, false);
     SegmentHeader header;
     try {
+        for (const char* name : {"year", "first", "last"}) {
+            if (!json.at(name).is_number_unsigned() || json.at(name).get<std::uint64_t>() > kMostEntries)
+                return not_a_segment("its numbers");
+        }
+        if (json.at("year").get<std::uint64_t>() > 9999) return not_a_segment("its year");
         header.origin = json.at("origin").get<std::string>();
         header.segment = {json.at("year").get<int>(), json.at("first").get<std::uint64_t>(),
                           json.at("last").get<std::uint64_t>()};

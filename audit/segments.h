@@ -1,8 +1,8 @@
 #pragma once
 // The log in years. A segment ends with its entry of kind `segment-closed`, written when its year is over; the next one
 // begins behind it. Closing removes nothing: an archive of a segment is a copy that is verified by itself
-// (docs/audit-log.md, "Segments"). Values and pure functions, thread-safe; Segment* functions run inside the caller's
-// transaction.
+// (docs/audit-log.md, "Segments"). Values and pure functions, thread-safe; those with a database are called by one
+// thread at a time.
 
 #include <cstdint>
 #include <string>
@@ -26,8 +26,12 @@ struct Segment {
 [[nodiscard]] Status prepare_segments(sqlite::Database& db);
 /// Oldest first. Code::journal: a closing entry that does not follow from the one before.
 [[nodiscard]] Result<std::vector<Segment>> closed_segments(sqlite::Database& db);
-/// The one that is not closed; last: the newest entry. Year 0 where nothing was written since the last one closed.
-[[nodiscard]] Result<Segment> open_segment(sqlite::Database& db);
+struct OpenSegment {
+    Segment segment;  ///< last: the newest entry; year 0 where nothing was written since the last one closed
+    UtcTime began{};  ///< its first entry
+};
+/// The one that is not closed.
+[[nodiscard]] Result<OpenSegment> open_segment(sqlite::Database& db);
 /// The entry that closes it.
 [[nodiscard]] AuditEntry closing_entry(const std::string& actor, const Segment& open);
 

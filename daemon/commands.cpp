@@ -35,6 +35,7 @@ Result<Json> Commands::run(const Json& request, const Operator& who, ControlStre
         Entry{"audit show", &Commands::audit_show},
         Entry{"audit report", &Commands::audit_report},
         Entry{"audit segments", &Commands::audit_segments},
+        Entry{"audit segment", &Commands::audit_segment},
         Entry{"audit archive", &Commands::audit_archive},
         Entry{"audit leaves", &Commands::audit_leaves},
         Entry{"audit verify", &Commands::audit_verify},

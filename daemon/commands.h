@@ -2,6 +2,7 @@
 // What an operator can ask the core for over its socket. Each command that changes something has the operator's name
 // and, where the matter asks for it, a reason in its audit entry.
 
+#include "audit/pseudonym_list.h"
 #include "daemon/control_protocol.h"
 #include "daemon/coordinator.h"
 #include "daemon/core.h"
@@ -44,6 +45,7 @@ class Commands {
     Result<Json> audit_show(const Call& call);
     Result<Json> audit_report(const Call& call);
     Result<Json> audit_segments(const Call& call);
+    Result<Json> audit_segment(const Call& call);
     Result<Json> audit_archive(const Call& call);
     Result<Json> entries_page(const Call& call, const char* command);
     Result<Json> audit_leaves(const Call& call);
@@ -58,6 +60,7 @@ class Commands {
     Result<Json> audit_delete_list(const Call& call);
     Result<Json> ask_to_delete(const SpoolId& message, const Actor& actor);
     Result<Json> confirm_delete(const SpoolId& message, const Actor& actor, const std::string& sha256);
+    [[nodiscard]] std::optional<std::string> list_fault(const SpoolId& message, const audit::ListState& state) const;
     Status add_lists(Json& json, std::uint64_t through, bool show_progress, ControlStream& stream);
     [[nodiscard]] Result<std::string> list_under(const RegisterName& reg, unsigned version) const;
     // commands_lookups.cpp

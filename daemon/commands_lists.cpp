@@ -30,6 +30,25 @@ Result<Json> finish_deletion(Core& core, Lookups& lookups, const SpoolId& messag
 
 }  // namespace
 
+/// What is wrong with a message's list, by its newest entry.
+std::optional<std::string> Commands::list_fault(const SpoolId& message, const audit::ListState& state) const {
+    const Path place = list_place(core_.fs, core_.spool.folders(), message);
+    const std::string entry = " (entry " + std::to_string(state.seq) + ")";
+    if (state.kind == audit::ListKind::not_recorded) {
+        // Made when its register still had a pseudonym log, before the message was done again.
+        if (!core_.fs.info(place)) return std::nullopt;
+        return "pseudonym log: no list of " + message.str() + " is recorded" + entry + ", but a file is there";
+    }
+    if (state.kind != audit::ListKind::kept) return std::nullopt;
+    const auto digest = audit::file_digest(core_.fs, place);
+    if (digest && hex(digest.value()) == state.sha256) return std::nullopt;
+    const bool missing = !digest && digest.error().code() == Code::not_found;
+    return "pseudonym log: the list of " + message.str() + entry + " is " +
+           (digest    ? "damaged"
+            : missing ? "missing"
+                      : "unreadable");
+}
+
 /// Each list that the log speaks of, against the file that is there.
 Status Commands::add_lists(Json& json, std::uint64_t through, bool show_progress, ControlStream& stream) {
     std::uint64_t kept = 0;
@@ -43,33 +62,20 @@ Status Commands::add_lists(Json& json, std::uint64_t through, bool show_progress
             return ok();
         }));
         for (const auto& [message, state] : listed) {
-            if (state.kind == audit::ListKind::not_recorded) {
-                ++not_recorded;
-                // Made when its register still had a pseudonym log, before the message was done again.
-                if (core_.fs.info(list_place(core_.fs, folders, message)).has_value())
-                    faults.push_back("pseudonym log: no list of " + message.str() + " is recorded (entry " +
-                                     std::to_string(state.seq) + "), but a file is there");
-            }
-            if (state.kind != audit::ListKind::kept) continue;
-            ++kept;
             if (core_.lifecycle.stopping()) return fail(Code::unavailable, "the service stops");
-            auto digest = audit::file_digest(core_.fs, list_place(core_.fs, folders, message));
-            if (!digest && digest.error().code() == Code::not_found)  // it has moved meanwhile
-                digest = audit::file_digest(core_.fs, list_place(core_.fs, folders, message));
-            if (digest && hex(digest.value()) == state.sha256) continue;
-            const bool missing = !digest && digest.error().code() == Code::not_found;
-            // A list that was deleted meanwhile is no fault.
+            if (state.kind == audit::ListKind::not_recorded) ++not_recorded;
+            if (state.kind == audit::ListKind::kept) ++kept;
+            if (!list_fault(message, state)) continue;
+            // Whoever works on the message holds it: what looks wrong meanwhile is looked at again, and is a fault
+            // where the entry is the same.
+            const auto held = core_.locks.hold(message);
             audit::ListState now;
             TPF_TRY(core_.journal.ask([&, id = message](sqlite::Database& db) -> Status {
                 TPF_TRY(now, audit::list_state(db, id));
                 return ok();
             }));
-            if (now.seq != state.seq) continue;
-            faults.push_back("pseudonym log: the list of " + message.str() + " (entry " + std::to_string(state.seq) +
-                             ") is " +
-                             (digest    ? "damaged"
-                              : missing ? "missing"
-                                        : "unreadable"));
+            const auto fault = list_fault(message, state);
+            if (fault && now.seq == state.seq) faults.push_back(*fault);
         }
         if (show_progress) {
             const Json now{{"part", "pseudonym log"}, {"done", std::min(after + kWindow, through)}, {"of", through}};

@@ -1,5 +1,7 @@
 // The audit log's closed years, and what an archive of one is made of.
 
+#include <algorithm>
+
 #include "audit/event_log.h"
 #include "audit/segments.h"
 #include "audit/witness.h"
@@ -10,7 +12,6 @@ namespace tpf::daemon {
 namespace {
 
 constexpr std::uint64_t kPage = 2000;
-constexpr std::size_t kNotesPage = 100;
 
 Json segment_json(const audit::Segment& segment) {
     return {{"year", segment.year}, {"first", segment.first}, {"last", segment.last}};
@@ -35,25 +36,15 @@ Result<std::string> signed_head(const crypto::KeyRing& ring, const std::string& 
     return note.str();
 }
 
-/// Of each witness the smallest checkpoint over the whole segment, with the proof that it begins with it.
+/// What others cosigned since, each with the proof that it begins with the segment.
 Result<Json> cosigned_after(sqlite::Database& db, const std::string& origin, std::uint64_t last) {
-    std::map<std::string, audit::KeptNote> smallest;
-    audit::KeptNote after{};
-    while (true) {
-        TPF_TRY(const auto notes, audit::kept_notes(db, after, kNotesPage));
-        for (const audit::KeptNote& note : notes) {
-            if (note.witness.empty() || note.origin != origin || note.head.size < last) continue;
-            const auto [place, fresh] = smallest.try_emplace(note.witness, note);
-            if (!fresh && note.head.size < place->second.head.size) place->second = note;
-        }
-        if (notes.size() < kNotesPage) break;
-        after = notes.back();
-    }
+    audit::EventLog log;
+    TPF_TRY(const auto notes, audit::witnessed_from(db, log, origin, last));
     audit::StoredNodes nodes(db);
     Json list = Json::array();
-    for (const auto& [witness, note] : smallest) {
+    for (const audit::KeptNote& note : notes) {
         TPF_TRY(auto proof, audit::consistency_proof(nodes, last, note.head.size));
-        list.push_back({{"witness", witness}, {"offer", audit::offer_text({note.note, last, std::move(proof)})}});
+        list.push_back({{"witness", note.witness}, {"offer", audit::offer_text({note.note, last, std::move(proof)})}});
     }
     return list;
 }
@@ -66,20 +57,41 @@ Result<Json> Commands::audit_segments(const Call&) {
         TPF_TRY(const auto closed, audit::closed_segments(db));
         for (const audit::Segment& segment : closed) json["segments"].push_back(segment_json(segment));
         TPF_TRY(const auto open, audit::open_segment(db));
-        json["open"] = segment_json(open);
+        json["open"] = segment_json(open.segment);
         return ok();
     }));
     return json;
 }
 
-/// The first request begins the reading and gets what stands beside the entries, the next ones get those.
+/// What stands beside the entries of a closed segment: hashes and signatures, so no reading of the log.
+Result<Json> Commands::audit_segment(const Call& call) {
+    TPF_TRY(const std::uint64_t last, number_arg(call.args, "last", 0));
+    Json json = Json::object();
+    TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
+        audit::SegmentHeader header;
+        TPF_TRY(header.segment, segment_that_ends(db, last));
+        TPF_TRY(const auto origin, audit::log_origin(db, last));
+        if (!origin) return fail(Code::no_key, "the log had no origin when that segment closed");
+        header.origin = *origin;
+        audit::StoredNodes nodes(db);
+        TPF_TRY(header.before, audit::range_at(nodes, header.segment.first - 1));
+        TPF_TRY(const TreeHead head, audit::EventLog().head(db, last));
+        TPF_TRY(json["checkpoint"], signed_head(core_.keys, header.origin, head));
+        TPF_TRY(json["cosigned"], cosigned_after(db, header.origin, last));
+        json["header"] = header.str();
+        return ok();
+    }));
+    return json;
+}
+
+/// A closed segment's entries: the first request begins the reading, the next ones get them.
 Result<Json> Commands::audit_archive(const Call& call) {
     TPF_TRY(const std::string going_on, text_arg(call.args, "reading", false));
     if (!going_on.empty()) {
         TPF_TRY(const Reading what, readings_.find(going_on, call.who.name, "audit archive", core_.clock.utc()));
         TPF_TRY(std::uint64_t after, number_arg(call.args, "after", 0));
         // What was logged is the reading of this segment.
-        after = std::max(after, what.args.value("first", std::uint64_t{1}) - 1);
+        after = std::clamp(after, what.args.value("first", std::uint64_t{1}) - 1, what.through);
         Json entries = Json::array();
         TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
             TPF_TRY(const auto events,
@@ -94,29 +106,18 @@ Result<Json> Commands::audit_archive(const Call& call) {
     }
     TPF_TRY(const std::string reason, reason_arg(call.args));
     TPF_TRY(const std::uint64_t last, number_arg(call.args, "last", 0));
-    Json json = Json::object();
-    audit::SegmentHeader header;
+    audit::Segment segment;
     TPF_TRY(core_.journal.ask([&](sqlite::Database& db) -> Status {
-        TPF_TRY(header.segment, segment_that_ends(db, last));
-        TPF_TRY(const auto origin, audit::log_origin(db, last));
-        if (!origin)
-            return fail(Code::no_key, "the log had no origin when that segment closed: there was no signing key");
-        header.origin = *origin;
-        audit::StoredNodes nodes(db);
-        TPF_TRY(header.before, audit::range_at(nodes, header.segment.first - 1));
-        TPF_TRY(const TreeHead head, audit::EventLog().head(db, last));
-        TPF_TRY(json["checkpoint"], signed_head(core_.keys, header.origin, head));
-        TPF_TRY(json["cosigned"], cosigned_after(db, header.origin, last));
+        TPF_TRY(segment, segment_that_ends(db, last));
         return ok();
     }));
-    TPF_TRY(core_.journal.record(reading_entry(call, "audit archive", reason)
-                                     .with("year", static_cast<std::uint64_t>(header.segment.year))
-                                     .with("first", header.segment.first)
-                                     .with("last", last)));
-    json["header"] = header.str();
-    json["reading"] = readings_.begin(
-        {call.who.name, "audit archive", {{"first", header.segment.first}}, last, {}, core_.clock.utc()});
-    return json;
+    AuditEntry entry(AuditKind::operator_action, call.who.name);
+    entry.with("command", "audit archive").with("reason", reason);
+    entry.with("year", static_cast<std::uint64_t>(segment.year)).with("first", segment.first).with("last", last);
+    TPF_TRY(core_.journal.record(entry));
+    return Json{
+        {"reading",
+         readings_.begin({call.who.name, "audit archive", {{"first", segment.first}}, last, {}, core_.clock.utc()})}};
 }
 
 }  // namespace tpf::daemon

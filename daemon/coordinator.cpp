@@ -23,6 +23,7 @@ constexpr std::chrono::seconds kAnswerDelay{5};   // after a round in which a kv
 constexpr unsigned kDrainRounds = 3;              // with --drain: that wrote none of those that are due
 constexpr std::chrono::seconds kDrainTime{60};    // after SIGTERM: for what runs
 constexpr std::chrono::seconds kRemovalEvery{60};
+constexpr std::chrono::hours kClockSettles{1};
 constexpr std::chrono::seconds kMetricsEvery{15};  // as often as Prometheus usually asks
 constexpr std::chrono::milliseconds kDrainPoll{20};
 constexpr std::chrono::milliseconds kPausePoll{500};
@@ -352,7 +353,8 @@ void Coordinator::housekeeping() {
         hand_out(WorkerPool::Size::small, [this] {
             const auto removed = receipts_.remove_expired(kBatch);
             if (!removed) report(fail(removed.error()));
-            report(close_year(core_.journal, core_.clock));
+            const bool settled = core_.clock.steady() - began_ > kClockSettles;
+            report(close_year(core_.journal, core_.clock, settled ? ClockTrust::settled : ClockTrust::fresh));
             const std::lock_guard inner(mutex_);
             removal_in_flight_ = false;
             if (removed && removed.value() == kBatch) removal_next_ = {};

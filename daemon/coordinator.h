@@ -101,6 +101,7 @@ class Coordinator {
     bool folders_changed_ = true;
     std::chrono::steady_clock::time_point folders_looked_at_{};
     std::chrono::steady_clock::time_point removal_next_{};
+    const std::chrono::steady_clock::time_point began_ = core_.clock.steady();
     std::function<void()> reload_;
     std::atomic<unsigned> paused_{0};
     std::atomic<bool> resting_{false};  ///< the loop has seen the pause

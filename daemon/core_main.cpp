@@ -173,7 +173,6 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     audit::EventLog events;
     AuditEntry start = start_entry(config);
     TPF_TRY(auto journal, open_journal(fs, config, events, clock, start));
-    TPF_TRY(close_year(*journal, clock));
     TPF_TRY(journal->record(start));
     TPF_TRY(const auto recovered, queue::recover(*spool, *journal, clock));
     log_recovery(recovered);
@@ -191,6 +190,8 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
     const RingSigner signer(*keys);
     events.sign_with(signer);
     TPF_TRY(ensure_origin(fs, *journal, config));
+    // Only now: a log that was restored closes nothing under the name that it had.
+    TPF_TRY(close_year(*journal, clock, ClockTrust::fresh));
     Witnesses witnesses(*spool, *journal, *keys);
     TPF_TRY(witnesses.begin(register_names(config)));
     LiveConfig live(config);

@@ -21,6 +21,9 @@ struct Ctl {
     Json args = Json::object();
     std::vector<std::string> files;
     std::string out;
+    bool archive = false;                ///< `out` is an archive to verify
+    std::vector<std::string> keys;       ///< vkeys given as --key
+    std::vector<std::string> witnesses;  ///< as --witness
     std::function<int(Ctl&)> action;
 };
 

@@ -1,10 +1,11 @@
 #include "daemon/ctl_archive_verify.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
+#include <map>
+#include <optional>
 #include <sstream>
+#include <utility>
 
 #include "audit/segments.h"
 #include "base/encoding.h"
@@ -19,77 +20,118 @@ namespace {
 constexpr std::size_t kMaxNote = std::size_t{1} << 20;
 constexpr std::size_t kMaxLine = std::size_t{1} << 20;
 
+/// A folder, and what it says that it is.
 struct Found {
-    audit::SegmentHeader header;
     Path folder;
+    Result<audit::SegmentHeader> header;
+    /// Of a header that is none nothing.
+    [[nodiscard]] audit::Segment segment() const { return header ? header.value().segment : audit::Segment(); }
 };
 
 Result<std::string> small_file(const Path& path) {
     auto text = read_small(posix_file_system(), path, kMaxNote);
-    if (!text && text.error().code() == Code::not_found) return fail(Code::evidence, path.string() + " is missing");
+    if (!text && text.error().code() == Code::not_found)
+        return fail(Code::evidence, path.filename().string() + " is missing");
     return text;
 }
 
+Found look_into(const Path& folder) {
+    const auto text = small_file(folder / kArchiveHeader);
+    if (!text) return {folder, fail(text.error())};
+    return {folder, audit::SegmentHeader::parse(text.value())};
+}
+
+/// `root` itself, or the folders in it that are called like one or have a header. Others, like lost+found, are none.
 Result<std::vector<Found>> segments_in(const Path& root) {
-    std::vector<Path> folders;
-    if (std::filesystem::exists(root / kArchiveHeader)) {
-        folders.push_back(root);
-    } else {
-        std::error_code error;
-        for (const auto& entry : std::filesystem::directory_iterator(root, error)) {
-            // What a cut-off archive left.
-            const bool half = entry.path().filename().native().starts_with(".");
-            if (!half && entry.is_directory()) folders.push_back(entry.path());
-        }
-        if (error) return fail(Code::usage, root.string() + ": " + error.message());
-    }
+    FileSystem& fs = posix_file_system();
     std::vector<Found> found;
-    for (const Path& folder : folders) {
-        TPF_TRY(const std::string text, small_file(folder / kArchiveHeader));
-        auto header = audit::SegmentHeader::parse(text);
-        if (!header) return fail(Code::evidence, folder.string() + ": " + header.error().detail());
-        found.push_back({std::move(header).value(), folder});
+    if (fs.info(root / kArchiveHeader)) {
+        found.push_back(look_into(root));
+        return found;
+    }
+    auto names = fs.list(root);
+    if (!names && names.error().code() == Code::not_found) return fail(Code::usage, root.string() + ": no such folder");
+    if (!names) return fail(names.error());
+    for (const std::string& name : names.value()) {
+        const bool called_so = name.find('-') == 4 && name.find_first_not_of("0123456789-") == std::string::npos;
+        const bool has_header = !name.starts_with(".") && fs.info(root / name / kArchiveHeader);
+        if (called_so || has_header) found.push_back(look_into(root / name));
     }
     if (found.empty()) return fail(Code::usage, root.string() + " holds no segment of a log");
-    std::sort(found.begin(), found.end(),
-              [](const Found& a, const Found& b) { return a.header.segment.first < b.header.segment.first; });
+    std::stable_sort(found.begin(), found.end(),
+                     [](const Found& a, const Found& b) { return a.segment().first < b.segment().first; });
     return found;
 }
 
-Result<TreeHead> walk_entries(const Found& one, const ShowProgress& progress) {
-    std::ifstream file(one.folder / kArchiveEntries, std::ios::binary);
-    if (!file) return fail(Code::evidence, std::string(kArchiveEntries) + " cannot be read");
-    audit::SegmentWalk walk(one.header);
-    std::string line;
-    std::uint64_t done = 0;
-    while (std::getline(file, line)) {
-        if (file.eof()) return fail(Code::evidence, "its last entry is cut off");
-        if (line.size() > kMaxLine) return fail(Code::evidence, "an entry of more than 1 MiB");
-        TPF_TRY(walk.take(line));
-        if (progress && ++done % 100'000 == 0)
-            progress({{"part", "year " + std::to_string(one.header.segment.year)},
-                      {"done", done},
-                      {"of", one.header.segment.last - one.header.segment.first + 1}});
+/// Lines of a regular file, none longer than `most`; nothing else is opened, and nothing is followed.
+class Lines {
+  public:
+    static Result<Lines> open(const Path& path, std::size_t most) {
+        auto file = posix_file_system().open_read(path);
+        if (!file) return fail(Code::evidence, path.filename().string() + " cannot be read");
+        return Lines(std::move(file).value(), most);
     }
-    if (file.bad()) return fail(Code::io, std::string(kArchiveEntries) + " cannot be read");
-    return walk.end();
+    /// The next one, without its LF; none at the end. Code::evidence: too long, or cut off.
+    Result<std::optional<std::string_view>> next() {
+        while (true) {
+            const auto end = buffer_.find('\n', at_);
+            if (end != std::string::npos) {
+                const std::string_view line = std::string_view(buffer_).substr(at_, end - at_);
+                at_ = end + 1;
+                return std::optional(line);
+            }
+            buffer_.erase(0, std::exchange(at_, 0));
+            if (buffer_.size() > most_) return fail(Code::evidence, "an entry of more than 1 MiB");
+            const std::size_t had = buffer_.size();
+            buffer_.resize(had + kBlock);
+            TPF_TRY(const std::size_t got,
+                    file_->read({reinterpret_cast<std::uint8_t*>(buffer_.data()) + had, kBlock}));
+            buffer_.resize(had + got);
+            if (got != 0) continue;
+            if (had != 0) return fail(Code::evidence, "its last entry is cut off");
+            return std::optional<std::string_view>();
+        }
+    }
+
+  private:
+    Lines(std::unique_ptr<File> file, std::size_t most) : file_(std::move(file)), most_(most) {}
+    static constexpr std::size_t kBlock = std::size_t{1} << 18;
+    std::unique_ptr<File> file_;
+    std::size_t most_;
+    std::string buffer_;
+    std::size_t at_ = 0;
+};
+
+Result<TreeHead> walk_entries(const Path& folder, const audit::SegmentHeader& header, const ShowProgress& progress) {
+    TPF_TRY(auto lines, Lines::open(folder / kArchiveEntries, kMaxLine));
+    audit::SegmentWalk walk(header);
+    for (std::uint64_t done = 0;; ++done) {
+        TPF_TRY(const auto line, lines.next());
+        if (!line) return walk.end();
+        TPF_TRY(walk.take(*line));
+        if (progress && done % 100'000 == 0)
+            progress({{"part", "year " + std::to_string(header.segment.year)},
+                      {"done", done},
+                      {"of", header.segment.last - header.segment.first + 1}});
+    }
 }
 
-/// Who cosigned a later checkpoint of the same log; those of `witnesses` are verified.
-Result<Json> cosigners(const Found& one, const TreeHead& head, const audit::LogKeys& log,
-                       const std::vector<audit::NoteKey>& witnesses) {
+/// Who cosigned a later checkpoint of the same log, by one of the keys given under that name.
+Result<Json> cosigners(const Path& folder, const audit::SegmentHeader& header, const TreeHead& head,
+                       const audit::LogKeys& log, const std::vector<audit::NoteKey>& witnesses) {
+    std::map<std::string, std::vector<audit::NoteKey>> by_name;
+    for (const audit::NoteKey& key : witnesses) by_name[key.name()].push_back(key);
     Json list = Json::array();
-    for (const audit::NoteKey& witness : witnesses) {
-        const Path path = one.folder / kArchiveCosigned / witness.name();
-        if (witness.name().find('/') != std::string::npos || !std::filesystem::exists(path)) continue;
+    for (const auto& [name, keys] : by_name) {
+        const Path path = folder / kArchiveCosigned / witness_file(name);
+        if (!posix_file_system().info(path)) continue;
         TPF_TRY(const std::string text, small_file(path));
         TPF_TRY(const audit::Offer offer, audit::parse_offer(text));
-        TPF_TRY(const auto opened, audit::open_note(offer.note, log, std::span(&witness, 1), NoteVerifier()));
-        const bool follows = opened.checkpoint.origin == one.header.origin && offer.old_size == head.size &&
+        TPF_TRY(const auto opened, audit::open_note(offer.note, log, keys, NoteVerifier()));
+        const bool follows = opened.checkpoint.origin == header.origin && offer.old_size == head.size &&
                              audit::verify_consistency(head, opened.checkpoint.head, offer.proof);
-        if (!follows)
-            return fail(Code::evidence, "what " + witness.name() + " cosigned does not begin with this segment");
-        list.push_back({{"witness", witness.name()}, {"at", format_utc(opened.cosigned_at.value_or(UtcTime()))}});
+        if (!follows) return fail(Code::evidence, "what " + name + " cosigned does not begin with this segment");
+        list.push_back({{"witness", name}, {"at", format_utc(opened.cosigned_at.value_or(UtcTime()))}});
     }
     if (!witnesses.empty() && list.empty()) return fail(Code::evidence, "no such witness has cosigned it");
     return list;
@@ -97,22 +139,29 @@ Result<Json> cosigners(const Found& one, const TreeHead& head, const audit::LogK
 
 Result<Json> judge(const Found& one, const audit::LogKeys& log, const std::vector<audit::NoteKey>& witnesses,
                    const ShowProgress& progress) {
-    TPF_TRY(const TreeHead head, walk_entries(one, progress));
+    TPF_TRY(const audit::SegmentHeader header, one.header);
+    TPF_TRY(const TreeHead head, walk_entries(one.folder, header, progress));
     TPF_TRY(const std::string note, small_file(one.folder / kArchiveCheckpoint));
     TPF_TRY(const auto opened, audit::open_note(note, log, {}, NoteVerifier()));
-    if (opened.checkpoint.origin != one.header.origin || opened.checkpoint.head != head)
+    if (opened.checkpoint.origin != header.origin || opened.checkpoint.head != head)
         return fail(Code::evidence, "the entries are not those that its checkpoint stands for");
-    TPF_TRY(auto cosigned, cosigners(one, head, log, witnesses));
-    return Json{{"year", one.header.segment.year},   {"first", one.header.segment.first},
-                {"last", one.header.segment.last},   {"good", true},
-                {"origin", one.header.origin},       {"root", base64(head.root)},
+    TPF_TRY(auto cosigned, cosigners(one.folder, header, head, log, witnesses));
+    return Json{{"good", true},
+                {"origin", header.origin},
+                {"root", base64(head.root)},
+                {"before", base64(audit::head_of(header.before).root)},
                 {"cosigned_by", std::move(cosigned)}};
 }
 
 std::string print_archive(const Json& result) {
     std::ostringstream out;
+    std::string origin;
     for (const Json& one : result["segments"]) {
-        out << one.value("year", 0) << "  entries " << one.value("first", std::uint64_t{0}) << " to "
+        if (one.value("origin", origin) != origin) {
+            origin = one.value("origin", "");
+            out << "log        " << origin << "\n";
+        }
+        out << one.value("folder", "") << "  entries " << one.value("first", std::uint64_t{0}) << " to "
             << one.value("last", std::uint64_t{0}) << ": ";
         if (!one.value("good", false)) {
             out << "WRONG: " << one.value("fault", "") << "\n";
@@ -127,31 +176,38 @@ std::string print_archive(const Json& result) {
     return out.str();
 }
 
-/// What follows on one another must be one log: a segment's tree begins with what the one before it ended with.
+/// What follows on one another must be one log: a segment's tree begins with what the one before it ended with. What is
+/// missing between two leaves open whether they are; what is missing before the first one does not.
 Json judge_all(const std::vector<Found>& all, const audit::LogKeys& log, const std::vector<audit::NoteKey>& witnesses,
                const ShowProgress& progress) {
     Json json{{"good", true}, {"segments", Json::array()}, {"gaps", Json::array()}};
     std::uint64_t end = 0;
     std::string root;
     for (const Found& one : all) {
-        const auto& [year, first, last] = one.header.segment;
+        const auto [year, first, last] = one.segment();
         const auto judged = judge(one, log, witnesses, progress);
-        Json told = judged ? judged.value() : Json{{"year", year}, {"first", first}, {"last", last}, {"good", false}};
-        if (!judged) told["fault"] = judged.error().detail();
-        const bool adjacent = first == end + 1 && end != 0;
-        if (judged && adjacent && !root.empty() && base64(audit::head_of(one.header.before).root) != root) {
-            told["good"] = false;
-            told["fault"] = "it does not follow from the segment before it";
+        Json told = judged ? judged.value() : Json{{"good", false}, {"fault", judged.error().detail()}};
+        told["folder"] = one.folder.filename().string();
+        told["year"] = year;
+        told["first"] = first;
+        told["last"] = last;
+        std::string fault;
+        if (first != 0 && first <= end) {
+            fault = "its entries are in the segment before it too";
+        } else if (judged && first == end + 1 && !root.empty() && told.value("before", "") != root) {
+            fault = "it does not follow from the segment before it";
         }
-        if (first <= end) {
+        if (judged && !fault.empty()) {
             told["good"] = false;
-            told["fault"] = "its entries are in the segment before it too";
-        } else if (first > end + 1) {
+            told["fault"] = fault;
+        }
+        if (first > end + 1) {
             json["gaps"].push_back("entries " + std::to_string(end + 1) + " to " + std::to_string(first - 1));
+            if (end != 0) json["good"] = false;
         }
         if (!told.value("good", false)) json["good"] = false;
         root = told.value("root", "");
-        end = last;
+        end = std::max(end, last);
         json["segments"].push_back(std::move(told));
     }
     return json;

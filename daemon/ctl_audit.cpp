@@ -42,28 +42,38 @@ struct OfflineKeys {
     std::vector<audit::NoteKey> witnesses;
 };
 
-/// --key is the log's, --witness those that must have cosigned.
+/// --key is the log's, --witness those of which one must have cosigned. Keys are changed: each may be given several
+/// times.
 Result<OfflineKeys> offline_keys(const Ctl& ctl) {
-    const auto key = audit::NoteKey::parse(ctl.args.value("key", ""));
-    if (!key || key.value().type() != audit::NoteType::ed25519)
-        return fail(Code::usage, "--key is no log's key: ORIGIN+ID+BASE64", "`tpfctl audit key` prints it");
-    OfflineKeys keys{{key.value().name(), {key.value().key()}}, {}};
-    const std::string vkey = ctl.args.value("witness", "");
-    if (vkey.empty()) return keys;
-    auto witness = audit::NoteKey::parse(vkey);
-    if (!witness || witness.value().type() != audit::NoteType::cosignature)
-        return fail(Code::usage, "--witness is no witness's key: NAME+ID+BASE64 of type 0x04");
-    keys.witnesses.push_back(std::move(witness).value());
+    OfflineKeys keys{};
+    for (const std::string& vkey : ctl.keys) {
+        const auto key = audit::NoteKey::parse(vkey);
+        if (!key || key.value().type() != audit::NoteType::ed25519)
+            return fail(Code::usage, "--key is no log's key: ORIGIN+ID+BASE64", "`tpfctl audit key` prints it");
+        if (!keys.log.origin.empty() && keys.log.origin != key.value().name())
+            return fail(Code::usage, "the keys given as --key are of different logs");
+        keys.log.origin = key.value().name();
+        keys.log.keys.push_back(key.value().key());
+    }
+    if (keys.log.keys.empty())
+        return fail(Code::usage, "the log's key is needed: --key", "`tpfctl audit key` prints it");
+    for (const std::string& vkey : ctl.witnesses) {
+        auto witness = audit::NoteKey::parse(vkey);
+        if (!witness || witness.value().type() != audit::NoteType::cosignature)
+            return fail(Code::usage, "--witness is no witness's key: NAME+ID+BASE64 of type 0x04");
+        keys.witnesses.push_back(std::move(witness).value());
+    }
     return keys;
 }
 
+int verify_archived(Ctl& ctl) {
+    const auto keys = offline_keys(ctl);
+    if (!keys) return show_error(ctl, keys.error());
+    // The key's name is the origin of today; a segment has that of its time.
+    return verify_archive(ctl, {"", keys.value().log.keys}, keys.value().witnesses);
+}
+
 int verify_log(Ctl& ctl) {
-    if (!ctl.out.empty()) {
-        const auto keys = offline_keys(ctl);
-        if (!keys) return show_error(ctl, keys.error());
-        // The key's name is the origin of today; a segment has that of its time.
-        return verify_archive(ctl, {"", keys.value().log.keys}, keys.value().witnesses);
-    }
     if (!ctl.files.empty()) {
         const auto note = read_file(ctl.files.front());
         if (!note) return show_error(ctl, note.error());
@@ -194,8 +204,10 @@ void add_offline(CLI::App& audit, Ctl& ctl) {
     text(prove, ctl, "--reason", "reason", "why, for the audit log")->required();
     CLI::App* check = verb(audit, ctl, "verify-proof", "is such a file good? asks nobody", verify_proof_file);
     check->add_option("file", ctl.files, "the file")->required()->expected(1);
-    text(check, ctl, "--key", "key", "the log's key, as `tpfctl audit key` prints it")->required();
-    text(check, ctl, "--witness", "witness", "a witness's key: it must have cosigned");
+    check->add_option("--key", ctl.keys, "the log's key, as `tpfctl audit key` prints it; each that it had")
+        ->required()
+        ->allow_extra_args(false);
+    check->add_option("--witness", ctl.witnesses, "a witness's key: it must have cosigned")->allow_extra_args(false);
     CLI::App* two =
         verb(audit, ctl, "consistency", "does the newer checkpoint follow from the older?", show_consistency);
     two->add_option("files", ctl.files, "two checkpoints, the older first")->required()->expected(2);
@@ -225,12 +237,28 @@ void add_audit(CLI::App& app, Ctl& ctl) {
     CLI::App* audit = app.add_subcommand("audit", "the log of all that was done");
     audit->require_subcommand(1)->fallthrough();
     add_show(*audit, ctl);
-    CLI::App* verify = verb(*audit, ctl, "verify", "recompute the whole log; hold it against a checkpoint", verify_log);
+    CLI::App* verify = verb(*audit, ctl, "verify", "recompute the whole log; hold it against a checkpoint",
+                            [](Ctl& c) { return c.archive ? verify_archived(c) : verify_log(c); });
     verify->add_option("--checkpoint", ctl.files, "a checkpoint that somebody else kept")->expected(1);
-    verify->add_option("--archive", ctl.out, "archived years instead of the log; asks nobody")
-        ->excludes("--checkpoint");
-    text(verify, ctl, "--key", "key", "with --archive: the log's key, as `tpfctl audit key` prints it");
-    text(verify, ctl, "--witness", "witness", "with --archive: a witness's key: it must have cosigned");
+    CLI::Option* archive = verify
+                               ->add_option_function<std::string>(
+                                   "--archive",
+                                   [&ctl](const std::string& folder) {
+                                       ctl.archive = true;
+                                       ctl.out = folder;
+                                   },
+                                   "archived years instead of the log; asks nobody")
+                               ->excludes("--checkpoint");
+    verify
+        ->add_option("--key", ctl.keys,
+                     "with --archive: the log's key, as `tpfctl audit key` prints it; each that it had")
+        ->allow_extra_args(false)
+        ->needs(archive);
+    verify
+        ->add_option("--witness", ctl.witnesses,
+                     "with --archive: a witness's key, each that it had: it must have cosigned")
+        ->allow_extra_args(false)
+        ->needs(archive);
     text(verify, ctl, "--reason", "reason", "why, for the audit log (default: routine)");
     add_offline(*audit, ctl);
     CLI::App* files = verb(*audit, ctl, "export", "the log as static files (C2SP tlog-tiles): hashes", export_audit);

@@ -1,6 +1,7 @@
 #include "daemon/ctl_audit_archive.h"
 
 #include <filesystem>
+#include <map>
 #include <sstream>
 
 #include "audit/note.h"
@@ -11,6 +12,8 @@
 
 namespace tpf::daemon {
 namespace {
+
+constexpr std::size_t kMaxHeader = 65536;
 
 std::string folder_name(const audit::Segment& segment) {
     return std::to_string(segment.year) + "-" + std::to_string(segment.last);
@@ -33,44 +36,70 @@ class Archive {
         if (error) return fail(Code::io, ctl_.out + ": " + error.message());
         for (const Json& one : answer.result.value("segments", Json::array())) {
             const audit::Segment segment = segment_of(one);
-            const bool known = fs_.info(Path(ctl_.out) / folder_name(segment)).has_value();
+            TPF_TRY(const Facts facts, facts_of(segment));
+            const Path place = Path(ctl_.out) / folder_name(segment);
+            const bool known = fs_.info(place).has_value();
             (known ? there : made).push_back(folder_name(segment));
-            if (known) continue;
-            TPF_TRY(make(segment));
+            if (known) {
+                TPF_TRY(complete(place, facts));
+            } else {
+                TPF_TRY(make(place, facts));
+            }
         }
         answer.result = {{"folder", ctl_.out}, {"archived", std::move(made)}, {"there already", std::move(there)}};
         return answer;
     }
 
   private:
+    /// What stands beside a segment's entries.
+    struct Facts {
+        audit::SegmentHeader header;
+        std::string checkpoint;
+        std::map<std::string, std::string> cosigned;  // file, request
+    };
+
+    Result<Facts> facts_of(const audit::Segment& segment) {
+        Ctl order = ctl_;
+        order.args = {{"last", segment.last}};
+        TPF_TRY(const auto answer, ask(order, "audit segment"));
+        Facts facts;
+        TPF_TRY(facts.header, audit::SegmentHeader::parse(answer.result.value("header", "")));
+        facts.checkpoint = answer.result.value("checkpoint", "");
+        for (const Json& one : answer.result.value("cosigned", Json::array()))
+            facts.cosigned.emplace(witness_file(one.value("witness", "")), one.value("offer", ""));
+        return facts;
+    }
+
+    /// One that is there must be of this log; what was cosigned since is added.
+    Status complete(const Path& place, const Facts& facts) {
+        TPF_TRY(const std::string header, read_small(fs_, place / kArchiveHeader, kMaxHeader));
+        if (header != facts.header.str())
+            return fail(Code::evidence, place.string() + " is of another log, or of this one under another origin",
+                        "archive into a new folder; keep the old one: it is evidence");
+        for (const auto& [file, request] : facts.cosigned) {
+            const Path path = place / kArchiveCosigned / file;
+            if (fs_.info(path)) continue;
+            TPF_TRY(write_atomically(fs_, path, request, 0600));
+        }
+        return ok();
+    }
+
     /// Beside, synced, then moved to its name: a segment that is there is whole.
-    Status make(const audit::Segment& segment) {
-        const Path place = Path(ctl_.out) / folder_name(segment);
-        const Path work = Path(ctl_.out) / ("." + folder_name(segment) + ".tmp");
+    Status make(const Path& place, const Facts& facts) {
+        const Path work = Path(ctl_.out) / ("." + place.filename().native() + ".tmp");
         TPF_TRY(fs_.remove_tree(work));
         TPF_TRY(fs_.make_folder(work, 0700));
-        Ctl order = ctl_;
-        order.args = {{"last", segment.last}, {"reason", ctl_.args.value("reason", "")}};
-        TPF_TRY(const auto begun, ask(order, "audit archive"));
-        const std::string header = begun.result.value("header", "");
-        TPF_TRY(const auto parsed, audit::SegmentHeader::parse(header));
-        TPF_TRY(const TreeHead head, write_entries(work / kArchiveEntries, parsed, begun.result.value("reading", "")));
-        const std::string note = begun.result.value("checkpoint", "");
-        TPF_TRY(const auto signed_note, audit::SignedNote::parse(note));
-        TPF_TRY(const auto checkpoint, audit::Checkpoint::parse(signed_note.text));
+        TPF_TRY(const TreeHead head, write_entries(work / kArchiveEntries, facts.header));
+        TPF_TRY(const auto note, audit::SignedNote::parse(facts.checkpoint));
+        TPF_TRY(const auto checkpoint, audit::Checkpoint::parse(note.text));
         if (checkpoint.head != head)
             return fail(Code::evidence, "the entries do not have the root of the log's own checkpoint",
                         "`tpfctl audit verify`");
-        TPF_TRY(write_new(fs_, work / kArchiveHeader, header, 0600));
-        TPF_TRY(write_new(fs_, work / kArchiveCheckpoint, note, 0600));
+        TPF_TRY(write_new(fs_, work / kArchiveHeader, facts.header.str(), 0600));
+        TPF_TRY(write_new(fs_, work / kArchiveCheckpoint, facts.checkpoint, 0600));
         TPF_TRY(fs_.make_folder(work / kArchiveCosigned, 0700));
-        for (const Json& one : begun.result.value("cosigned", Json::array())) {
-            const std::string witness = one.value("witness", "");
-            // A name of a witness may hold what no file's may.
-            const bool plain_name =
-                !witness.empty() && witness.front() != '.' && witness.find('/') == std::string::npos;
-            if (!plain_name) continue;
-            TPF_TRY(write_new(fs_, work / kArchiveCosigned / witness, one.value("offer", ""), 0600));
+        for (const auto& [file, request] : facts.cosigned) {
+            TPF_TRY(write_new(fs_, work / kArchiveCosigned / file, request, 0600));
         }
         TPF_TRY(fs_.sync_folder(work / kArchiveCosigned));
         TPF_TRY(fs_.sync_folder(work));
@@ -78,7 +107,11 @@ class Archive {
         return fs_.sync_folder(ctl_.out);
     }
 
-    Result<TreeHead> write_entries(const Path& path, const audit::SegmentHeader& header, const std::string& reading) {
+    Result<TreeHead> write_entries(const Path& path, const audit::SegmentHeader& header) {
+        Ctl begin = ctl_;
+        begin.args = {{"last", header.segment.last}, {"reason", ctl_.args.value("reason", "")}};
+        TPF_TRY(const auto begun, ask(begin, "audit archive"));
+        const std::string reading = begun.result.value("reading", "");
         audit::SegmentWalk walk(header);
         TPF_TRY(const auto file, fs_.create(path, 0600));
         std::uint64_t after = header.segment.first - 1;

@@ -68,10 +68,11 @@ class Report {
         facts.reason = reason;
         TPF_TRY(const Path socket, socket_path(ctl_));
         // A log with an entry that was changed stops the core: there is nothing left to report then.
+        // Before the verification, which goes beyond it.
+        TPF_TRY(auto answer, ask_core(socket, "audit key", Json::object(), std::nullopt, {}));
         TPF_TRY(const auto verified,
                 ask_core(socket, "audit verify", {{"reason", reason}, {"progress", static_cast<bool>(progress)}},
                          std::nullopt, progress));
-        TPF_TRY(auto answer, ask_core(socket, "audit key", Json::object(), std::nullopt, {}));
         facts.verdict = verdict_of(verified.result);
         facts.verdict.checkpoint = answer.result.value("checkpoint", "");
         facts.installation = answer.name;
@@ -91,7 +92,10 @@ class Report {
         while (true) {
             args["limit"] = kPage;
             TPF_TRY(const auto page, ask_core(socket, "audit report", args, std::nullopt, {}));
-            for (const Json& entry : page.result.value("entries", Json::array())) figures.take(entry_of(entry));
+            for (const Json& entry : page.result.value("entries", Json::array())) {
+                // Those that came after the verification are not in its answer.
+                if (entry.value("seq", std::uint64_t{0}) <= of) figures.take(entry_of(entry));
+            }
             if (!page.result.contains("next")) return ok();
             args = {{"reading", page.result["reading"]}, {"after", page.result["next"]}};
             if (progress) progress({{"part", "figures"}, {"done", page.result["next"]}, {"of", of}});

@@ -29,7 +29,6 @@ Status KeptNotes::judge(sqlite::Database& db, const audit::KeptNote& note) {
     const bool cosigned = opened && !own && !keys.empty();
     if (!opened) faults_.push_back(name + ": " + opened.error().detail());
     if (!own && keys.empty()) faults_.push_back(name + ": no key is known that it could be cosigned with");
-    if (cosigned) witnessed_.push_back({{"witness", note.witness}, {"entries", note.head.size}});
 
     audit::EventLog log;
     TPF_TRY(const std::uint64_t size, log.size(db));
@@ -38,6 +37,10 @@ Status KeptNotes::judge(sqlite::Database& db, const audit::KeptNote& note) {
     if (same) {
         TPF_TRY(const TreeHead now, log.head(db, note.head.size));
         same = now == note.head;
+    }
+    if (same && cosigned && note.origin == origin) {
+        std::uint64_t& newest = witnessed_[note.witness];
+        newest = std::max(newest, note.head.size);
     }
     if (same) return ok();
     if (note.origin == origin) {
@@ -67,7 +70,9 @@ Result<std::vector<audit::NoteKey>> KeptNotes::keys_of(sqlite::Database& db, con
 }
 
 void KeptNotes::tell(Json& json) const {
-    json["witnessed"] = witnessed_;
+    json["witnessed"] = Json::array();
+    for (const auto& [witness, entries] : witnessed_)
+        json["witnessed"].push_back({{"witness", witness}, {"entries", entries}});
     if (!former_.empty()) json["former"] = former_;
     if (faults_.empty()) return;
     json["good"] = false;

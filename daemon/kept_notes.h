@@ -1,6 +1,7 @@
 #pragma once
 // The checkpoints that are kept beside the audit log, looked at one by one (docs/audit-log.md, "What a check finds").
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,8 @@ class KeptNotes {
     explicit KeptNotes(const crypto::KeyRing& ring) noexcept : ring_(ring) {}
     /// The next of them; false: there are no more.
     [[nodiscard]] Result<bool> judge_some(sqlite::Database& db);
-    /// Members `witnessed`, `former`, and where something is wrong `good` and `faults`.
+    /// Members `witnessed` (each witness with the largest that it cosigned under the present origin), `former`, and
+    /// where something is wrong `good` and `faults`.
     void tell(Json& json) const;
 
   private:
@@ -28,7 +30,7 @@ class KeptNotes {
 
     const crypto::KeyRing& ring_;
     audit::KeptNote last_{};
-    Json witnessed_ = Json::array();
+    std::map<std::string, std::uint64_t> witnessed_;  // the largest that each cosigned under the present origin
     Json former_ = Json::array();
     Json faults_ = Json::array();
 };

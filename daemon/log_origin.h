@@ -8,7 +8,7 @@
 
 namespace tpf::daemon {
 
-/// `tpfctl restore` leaves this beside the journal, before anything else; the next start takes it away when the new
+/// `tpfctl restore` leaves this beside the journal, before any file of it; the next start takes it away when the new
 /// origin stands in the log. A crash between the two draws no second one.
 [[nodiscard]] Status mark_restored(FileSystem& fs, const Path& journal, const std::string& who, UtcTime when,
                                    const std::string& manifest_sha256);

@@ -197,6 +197,36 @@ TEST_SUITE("audit/checkpoints") {
         CHECK(get(newest_note(db, "IPLOS"))->head.size == 4);
     }
 
+    TEST_CASE_FIXTURE(CheckpointFixture, "of each witness the smallest from there on, where the log begins with it") {
+        begin();
+        for (int i = 0; i < 3; ++i) {
+            good(commit(1, kNow + i * kDay));
+            const auto now = get(newest_note(db));
+            good(commit(1, kNow + i * kDay, WitnessedNote{"IPLOS", now->head.size, now->note}));
+        }
+        const auto from = [&](std::uint64_t least) {
+            std::vector<std::uint64_t> sizes;
+            for (const KeptNote& note : get(witnessed_from(db, log, "unit/tpf/1", least)))
+                sizes.push_back(note.head.size);
+            return sizes;
+        };
+        const auto kept = get(kept_notes(db, {}, 100));
+        std::vector<std::uint64_t> all;
+        for (const KeptNote& note : kept) {
+            if (note.witness == "IPLOS") all.push_back(note.head.size);
+        }
+        REQUIRE(all.size() == 3);
+        std::sort(all.begin(), all.end());
+        CHECK(from(1) == std::vector{all[0]});
+        CHECK(from(all[0] + 1) == std::vector{all[1]});
+        CHECK(from(all[2] + 1).empty());
+        CHECK(get(witnessed_from(db, log, "unit/tpf/2", 1)).empty());
+        // Cosigned under this origin, and not of this log: of another one, and larger than this one.
+        good(db.execute("UPDATE audit_checkpoints SET size = 1000000 WHERE witness='IPLOS' AND size=" +
+                        std::to_string(all[2])));
+        CHECK(from(all[1] + 1).empty());
+    }
+
     TEST_CASE_FIXTURE(CheckpointFixture, "another journal takes over what can be read, and names what is held of it") {
         begin();
         good(commit(3));

@@ -104,6 +104,13 @@ TEST_SUITE("audit/report") {
         CHECK(f.acts[3].what == "key activate refused (BRUK) TPF-2027");
     }
 
+    TEST_CASE("a message that was done again is one message") {
+        Log log;
+        const MessageCounts before = log.figures.all;
+        log.add("2027-01-06T12:00:00Z", "pseudonymised", "tpfd", "a", {{"persons", "1200"}, {"marked_e30", "3"}});
+        CHECK(log.figures.all == before);
+    }
+
     TEST_CASE("delays: the share that was delivered within") {
         ReportFigures figures;
         CHECK(figures.delay_within(0.5) == 0);
@@ -115,12 +122,21 @@ TEST_SUITE("audit/report") {
 
     TEST_CASE("more acts than a page holds are counted, and the operators' table has them all") {
         Log log;
+        for (std::size_t i = 0; i < 3 * ReportFigures::kActsOfAKind; ++i)
+            log.add("2027-01-06T09:00:00Z", "operator", "eva", "", {{"command", "audit show"}, {"reason", "x"}});
+        log.add("2027-01-06T09:00:00Z", "operator", "eva", "", {{"command", "audit verify"}, {"reason", "routine"}});
+        // One person's many do not hide what comes later.
+        log.add("2027-01-06T10:00:00Z", "key", "kari", "",
+                {{"action", "destroy"}, {"key", "TPF-2025"}, {"reason", "y"}});
+        CHECK(log.figures.acts.size() == 4 + ReportFigures::kActsOfAKind + 1);
+        CHECK(log.figures.acts.back().what == "key destroy TPF-2025");
+        CHECK(log.figures.acts_left_out == 2 * ReportFigures::kActsOfAKind + 1);
+        CHECK(log.figures.actions["eva"]["audit show"] == 3 * ReportFigures::kActsOfAKind);
+        CHECK(log.page().find("401 more are in the log") != std::string::npos);
+        // Nor do many of all kinds make the page endless.
         for (std::size_t i = 0; i < ReportFigures::kActsMost; ++i)
-            log.add("2027-01-06T09:00:00Z", "operator", "eva", "", {{"command", "audit show"}});
+            log.add("2027-01-06T11:00:00Z", "operator", ("op" + std::to_string(i)).c_str(), "", {{"command", "c"}});
         CHECK(log.figures.acts.size() == ReportFigures::kActsMost);
-        CHECK(log.figures.acts_left_out == 4);
-        CHECK(log.figures.actions["eva"]["audit show"] == ReportFigures::kActsMost);
-        CHECK(log.page().find("4 more are in the log") != std::string::npos);
     }
 
     TEST_CASE("the page says what was found, and nothing on it can be taken for markup") {

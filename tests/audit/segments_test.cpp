@@ -22,7 +22,7 @@ struct SegmentFixture {
         REQUIRE(log.append(db, entry, at(time)).has_value());
     }
     void close(const char* time) {
-        const Segment open = open_segment(db).value();
+        const Segment open = open_segment(db).value().segment;
         add(time, closing_entry("tpfd", open));
     }
     /// Two years closed, one under way.
@@ -56,12 +56,12 @@ struct SegmentFixture {
 
 TEST_SUITE("audit/segments") {
     TEST_CASE_FIXTURE(SegmentFixture, "each ends with the entry that closes it, the next begins behind") {
-        CHECK(open_segment(db).value() == Segment{0, 1, 0});
+        CHECK(open_segment(db).value().segment == Segment{0, 1, 0});
         years();
         CHECK(closed_segments(db).value() == std::vector<Segment>{{2026, 1, 4}, {2027, 5, 9}});
-        CHECK(open_segment(db).value() == Segment{2028, 10, 10});
+        CHECK(open_segment(db).value().segment == Segment{2028, 10, 10});
         close("2029-01-01T00:00:00Z");
-        CHECK(open_segment(db).value() == Segment{0, 12, 11});
+        CHECK(open_segment(db).value().segment == Segment{0, 12, 11});
     }
 
     TEST_CASE_FIXTURE(SegmentFixture, "recomputed from its own entries and the tree before it") {
@@ -130,6 +130,8 @@ TEST_SUITE("audit/segments") {
         CHECK(with("\"last\":9", "\"last\":4") == Code::evidence);
         CHECK(with("\"last\":9", "\"last\":\"9\"") == Code::evidence);
         CHECK(with("tpf-segment-1", "tpf-segment-2") == Code::evidence);
+        for (const char* year : {"1e300", "-2027", "99999", "2027.5"})
+            CHECK(with("\"year\":2027", (std::string("\"year\":") + year).c_str()) == Code::evidence);
     }
 
     TEST_CASE_FIXTURE(SegmentFixture, "an entry of that kind that closes something else is damage") {

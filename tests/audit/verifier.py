@@ -10,6 +10,7 @@ Ed25519. It shares no code with the program and changes nothing.
   verifier.py tiles DIR VKEY…                   an exported log: tiles, and bundles where there are some
   verifier.py request FILE VKEY [OLD]           what a witness is asked for; OLD: the note that it cosigned last
   verifier.py segment DIR VKEY…                 an archived year; keys other than the log's must have cosigned
+  verifier.py archive DIR VKEY…                 all years in a folder, and that they are one log
 
 Prints one JSON object. Exit status 1: it does not verify; the object says why.
 """
@@ -423,6 +424,28 @@ def verify_request(data, vkey, old_note=None):
     return {"size": now["size"], "note": note.decode()}
 
 
+def under(vkey, name):
+    """The same key under another name."""
+    data = base64.b64decode(vkey.split("+", 2)[2])
+    return f"{name}+{sha256(name.encode() + bytes([10]) + data)[:4].hex()}+{base64.b64encode(data).decode()}"
+
+
+def verify_archive(folder, vkeys):
+    """The years in a folder: one log, none missing between the first and the last."""
+    years = [verify_segment(path.parent, vkeys) for path in pathlib.Path(folder).glob("*/segment.json")]
+    years.sort(key=lambda year: year["first"])
+    must(years, "no segments")
+    for one, next_one in zip(years, years[1:]):
+        must(next_one["first"] == one["last"] + 1, "years are missing, or there twice")
+        must(next_one["before"] == one["root"], f"{next_one['year']} does not follow from {one['year']}")
+    return {"years": [year["year"] for year in years]}
+
+
+def witness_file(name):
+    plain = re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name)
+    return name if plain else "sha256-" + sha256(name.encode()).hex()[:32]
+
+
 def verify_segment(folder, vkeys):
     """An archived year: its entries go on from the tree before them and end in the tree that its checkpoint stands for."""
     root = pathlib.Path(folder)
@@ -454,15 +477,16 @@ def verify_segment(folder, vkeys):
     must(row[2] == "segment-closed" and row[5] == json.dumps({"first": str(first), "year": str(header["year"])}, separators=(",", ":")),
          "its last entry does not close it")
     end = fold([h for _, h in peaks])
-    own = [vkey for vkey in vkeys if Key(vkey).type == 1]
+    # The log's key may be given under the origin of today.
+    own = [under(vkey, header["origin"]) for vkey in vkeys if Key(vkey).type == 1]
     checkpoint = checkpoint_of(note, own)
     must((checkpoint["origin"], checkpoint["size"], hash_of(checkpoint["root"])) == (header["origin"], last, end),
          "the entries are not those that its checkpoint stands for")
     for vkey in vkeys:
-        if vkey in own:
+        if Key(vkey).type == 1:
             continue
         try:
-            request = (root / "cosigned" / Key(vkey).name).read_bytes()
+            request = (root / "cosigned" / witness_file(Key(vkey).name)).read_bytes()
         except OSError:
             raise Wrong(f"{Key(vkey).name} has not cosigned") from None
         head, _, cosigned = request.partition(b"\n\n")
@@ -492,6 +516,8 @@ def run(args):
         return verify_tiles(args.folder, args.vkey)
     if args.command == "segment":
         return verify_segment(args.folder, args.vkey)
+    if args.command == "archive":
+        return verify_archive(args.folder, args.vkey)
     if args.command == "request":
         old = pathlib.Path(args.old).read_bytes() if args.old else None
         return verify_request(pathlib.Path(args.file).read_bytes(), args.vkey, old)
@@ -523,9 +549,10 @@ def main():
         one = commands.add_parser(name)
         one.add_argument(what)
         one.add_argument("vkey", nargs="+")
-    segment = commands.add_parser("segment")
-    segment.add_argument("folder")
-    segment.add_argument("vkey", nargs="+")
+    for name in ("segment", "archive"):
+        one = commands.add_parser(name)
+        one.add_argument("folder")
+        one.add_argument("vkey", nargs="+")
     request = commands.add_parser("request")
     request.add_argument("file")
     request.add_argument("vkey")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build/mutations"
-PROGRAMS = ("tpfd", "tpfctl", "tpf-forward", "tpf-krypt", "tpf-register", "tpf-generate", "tpf-inject", "tpf-uml-preload")
+PROGRAMS = ("tpfd", "tpfctl", "tpf-forward", "tpf-krypt", "tpf-register", "tpf-generate", "tpf-inject", "tpf-uml-preload", "tpf-clock-shift")
 
 # {what it is called: (script, arguments)}
 TESTS = {
@@ -84,7 +84,7 @@ MUTATIONS = (
     Mutation("list deleted without an entry", "daemon/commands_lists.cpp",
              "    TPF_TRY(core_.journal.record(deleted.message(message)));\n", "",
              "system: the pseudonym log", "test_a_list_is_deleted_by_two"),
-    Mutation("a restored log goes on under its old name", "daemon/ctl_copy.cpp", "    TPF_TRY(mark(fs, config, manifest));\n", "",
+    Mutation("a restored log goes on under its old name", "daemon/ctl_copy.cpp", "    TPF_TRY(mark(fs, config, manifest));\n", "    static_cast<void>(mark);\n",
              "system: a restore", "test_rehearsal_of_a_lost_machine"),
     Mutation("archive's checkpoint not held against its entries", "daemon/ctl_archive_verify.cpp",
              " || opened.checkpoint.head != head)", ")", "system: archives and report", "test_years_are_closed_and_archived"),

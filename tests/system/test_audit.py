@@ -201,7 +201,11 @@ class Audit(Case):
         whole = {path: path.read_bytes() for path in (out / names[0]).rglob("*") if path.is_file()}
         entries_file, header, note, offer = (out / names[0] / part for part in ("entries.jsonl", "segment.json", "checkpoint", "cosigned/IPLOS"))
         lines = whole[entries_file].splitlines(keepends=True)
-        tampers = {"an entry left out": (entries_file, b"".join(lines[:3] + lines[4:])),
+        old, proof, *rest = whole[offer].split(b"\n")
+        self.assertEqual(len(base64.b64decode(proof)), 32)
+        proof = base64.b64encode(bytes([base64.b64decode(proof)[0] ^ 1]) + base64.b64decode(proof)[1:])
+        tampers = {"the cosignature's proof": (offer, b"\n".join([old, proof, *rest])),
+                   "an entry left out": (entries_file, b"".join(lines[:3] + lines[4:])),
                    "two entries changed places": (entries_file, b"".join([lines[1], lines[0], *lines[2:]])),
                    "the end cut off": (entries_file, b"".join(lines[:-1])),
                    "a line's end cut off": (entries_file, b"".join(lines)[:-1]),

@@ -322,26 +322,32 @@ Result<Occurrences> OccurrenceIndex::find(const std::vector<PseudonymBytes>& pse
     return found;
 }
 
-Status OccurrenceIndex::forget(const SpoolId& message) {
+Result<bool> OccurrenceIndex::forget(const SpoolId& message, const std::function<bool()>& go_on) {
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < stretches_.size(); ++i) {
         std::vector<Run> runs;
         auto run = Run::open(fs_, path_of(stretches_[i]));
         if (!run && run.error().code() != Code::record_damaged && run.error().code() != Code::not_found)
             return fail(run.error());
-        if (!run) return drop_from(i);
+        if (!run) {
+            TPF_TRY(drop_from(i));
+            return true;
+        }
         const auto& messages = run.value().messages();
         if (std::find(messages.begin(), messages.end(), message) == messages.end()) continue;
         const RunFacts facts = run.value().facts();
         runs.push_back(std::move(run).value());
         const Path made = folder_ / "forget.tmp";
         const Unfinished half(fs_, made);
-        const auto rewritten = merge_runs(fs_, runs, made, facts, {message}, [] { return true; });
-        if (!rewritten && rewritten.error().code() == Code::record_damaged) return drop_from(i);
-        if (!rewritten) return fail(rewritten.error());
+        const auto rewritten = merge_runs(fs_, runs, made, facts, {message}, go_on);
+        if (!rewritten && rewritten.error().code() == Code::record_damaged) {
+            TPF_TRY(drop_from(i));
+            return true;
+        }
+        if (!rewritten || !rewritten.value()) return rewritten;
         TPF_TRY(put_in_place(made, stretches_[i]));
     }
-    return ok();
+    return true;
 }
 
 }  // namespace tpf::audit

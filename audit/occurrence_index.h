@@ -54,8 +54,8 @@ class OccurrenceIndex {
     [[nodiscard]] Status extend(const Progress& progress);
     /// After extend(). A damaged run is removed, and Code::record_damaged says so: extend() and ask again.
     [[nodiscard]] Result<Occurrences> find(const std::vector<PseudonymBytes>& pseudonyms);
-    /// Nothing of the message is left in the index when it returns.
-    [[nodiscard]] Status forget(const SpoolId& message);
+    /// Nothing of the message is left in the index when it returns true. False: `go_on` told it to stop.
+    [[nodiscard]] Result<bool> forget(const SpoolId& message, const std::function<bool()>& go_on);
 
   private:
     struct Stretch {

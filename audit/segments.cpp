@@ -21,11 +21,21 @@ std::string closing_fields(const Segment& closed) {
     return fields_text(closing_entry("tpfd", closed)).value();
 }
 
+/// A field's text; empty where there is none.
+std::string field(const Json& fields, const char* name) {
+    const auto found = fields.is_object() ? fields.find(name) : fields.end();
+    return found != fields.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+OriginChange origin_change(const EntryParts& entry) {
+    const Json fields = Json::parse(entry.fields, nullptr, false);
+    return {entry.seq, entry.time, field(fields, "origin"), field(fields, "previous"), field(fields, "reason")};
+}
+
 Result<Segment> closed_by(std::uint64_t seq, const std::string& fields) {
     const Json json = Json::parse(fields, nullptr, false);
     const auto number = [&](const char* name) {
-        const auto found = json.is_object() ? json.find(name) : json.end();
-        const std::string digits = found != json.end() && found->is_string() ? found->get<std::string>() : "";
+        const std::string digits = field(json, name);
         const bool good =
             !digits.empty() && digits.size() < 17 && digits.find_first_not_of("0123456789") == std::string::npos;
         return good ? std::stoull(digits) : 0;
@@ -128,6 +138,7 @@ Status SegmentWalk::take(std::string_view canonical) {
     if (next == header_.segment.first && year_of(entry.value().time) != header_.segment.year)
         return fail(Code::evidence, "its first entry is of another year");
     newest_ = std::move(entry).value();
+    if (newest_.kind == to_string(AuditKind::log_origin)) origins_.push_back(origin_change(newest_));
     append(range_, leaf_hash(canonical));
     return ok();
 }
@@ -138,6 +149,8 @@ Result<TreeHead> SegmentWalk::end() const {
                                         std::to_string(header_.segment.last) + " are missing");
     if (newest_.kind != to_string(AuditKind::segment_closed) || newest_.fields != closing_fields(header_.segment))
         return fail(Code::evidence, "its last entry does not close it");
+    if (!origins_.empty() && origins_.back().origin != header_.origin)
+        return fail(Code::evidence, "entry " + std::to_string(origins_.back().seq) + " gives the log another origin");
     return head_of(range_);
 }
 

@@ -47,20 +47,32 @@ struct SegmentHeader {
     [[nodiscard]] std::string str() const;
 };
 
+/// An entry that gave the log its name, or another one.
+struct OriginChange {
+    std::uint64_t seq = 0;
+    UtcTime at{};
+    std::string origin;
+    std::string previous;  ///< none: the log's first name
+    std::string reason;    ///< may be empty
+};
+
 /// Recomputes a segment from its entries. Not thread-safe.
 class SegmentWalk {
   public:
     explicit SegmentWalk(SegmentHeader header) : header_(std::move(header)), range_(header_.before) {}
     /// The next entry's bytes. Code::evidence: not an entry, or not the next number.
     [[nodiscard]] Status take(std::string_view canonical);
-    /// The head of the log's tree up to the segment's end. Code::evidence: entries are missing, or the last one does
-    /// not close this segment.
+    /// The head of the log's tree up to the segment's end. Code::evidence: entries are missing, the last one does not
+    /// close this segment, or an entry gives the log another origin than the header.
     [[nodiscard]] Result<TreeHead> end() const;
+    /// Those met so far, oldest first.
+    [[nodiscard]] const std::vector<OriginChange>& origins() const noexcept { return origins_; }
 
   private:
     SegmentHeader header_;
     CompactRange range_;
     EntryParts newest_{};
+    std::vector<OriginChange> origins_;
 };
 
 }  // namespace tpf::audit

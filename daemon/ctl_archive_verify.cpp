@@ -102,9 +102,9 @@ class Lines {
     std::size_t at_ = 0;
 };
 
-Result<TreeHead> walk_entries(const Path& folder, const audit::SegmentHeader& header, const ShowProgress& progress) {
+Result<TreeHead> walk_entries(audit::SegmentWalk& walk, const Path& folder, const audit::SegmentHeader& header,
+                              const ShowProgress& progress) {
     TPF_TRY(auto lines, Lines::open(folder / kArchiveEntries, kMaxLine));
-    audit::SegmentWalk walk(header);
     for (std::uint64_t done = 0;; ++done) {
         TPF_TRY(const auto line, lines.next());
         if (!line) return walk.end();
@@ -137,10 +137,22 @@ Result<Json> cosigners(const Path& folder, const audit::SegmentHeader& header, c
     return list;
 }
 
+Json told_origins(const std::vector<audit::OriginChange>& changes) {
+    Json list = Json::array();
+    for (const audit::OriginChange& change : changes)
+        list.push_back({{"entry", change.seq},
+                        {"at", format_utc(change.at)},
+                        {"origin", change.origin},
+                        {"previous", change.previous},
+                        {"reason", change.reason}});
+    return list;
+}
+
 Result<Json> judge(const Found& one, const audit::LogKeys& log, const std::vector<audit::NoteKey>& witnesses,
                    const ShowProgress& progress) {
     TPF_TRY(const audit::SegmentHeader header, one.header);
-    TPF_TRY(const TreeHead head, walk_entries(one.folder, header, progress));
+    audit::SegmentWalk walk(header);
+    TPF_TRY(const TreeHead head, walk_entries(walk, one.folder, header, progress));
     TPF_TRY(const std::string note, small_file(one.folder / kArchiveCheckpoint));
     TPF_TRY(const auto opened, audit::open_note(note, log, {}, NoteVerifier()));
     if (opened.checkpoint.origin != header.origin || opened.checkpoint.head != head)
@@ -150,7 +162,17 @@ Result<Json> judge(const Found& one, const audit::LogKeys& log, const std::vecto
                 {"origin", header.origin},
                 {"root", base64(head.root)},
                 {"before", base64(audit::head_of(header.before).root)},
+                {"origins", told_origins(walk.origins())},
                 {"cosigned_by", std::move(cosigned)}};
+}
+
+/// Texts in quotes as JSON has them: an entry of a stranger's log may hold control characters.
+std::string new_name(const Json& change) {
+    std::string line = "  entry " + std::to_string(change.value("entry", std::uint64_t{0})) + ", " +
+                       change.value("at", "") + ": the log is called " + change["origin"].dump();
+    if (!change.value("previous", "").empty()) line += ", before that " + change["previous"].dump();
+    if (!change.value("reason", "").empty()) line += "; reason: " + change["reason"].dump();
+    return line + "\n";
 }
 
 std::string print_archive(const Json& result) {
@@ -171,18 +193,21 @@ std::string print_archive(const Json& result) {
         for (const Json& who : one["cosigned_by"])
             out << ", cosigned by " << who.value("witness", "") << " at " << who.value("at", "");
         out << "\n";
+        for (const Json& change : one["origins"]) out << new_name(change);
     }
     for (const Json& gap : result["gaps"]) out << "NOT HERE: " << gap.get<std::string>() << "\n";
     return out.str();
 }
 
-/// What follows on one another must be one log: a segment's tree begins with what the one before it ended with. What is
-/// missing between two leaves open whether they are; what is missing before the first one does not.
+/// What follows on one another must be one log: a segment's tree begins with what the one before it ended with, and
+/// where it has another origin, an entry of it says so. What is missing between two leaves open whether they are; what
+/// is missing before the first one does not.
 Json judge_all(const std::vector<Found>& all, const audit::LogKeys& log, const std::vector<audit::NoteKey>& witnesses,
                const ShowProgress& progress) {
     Json json{{"good", true}, {"segments", Json::array()}, {"gaps", Json::array()}};
     std::uint64_t end = 0;
     std::string root;
+    std::string origin;
     for (const Found& one : all) {
         const auto [year, first, last] = one.segment();
         const auto judged = judge(one, log, witnesses, progress);
@@ -191,11 +216,15 @@ Json judge_all(const std::vector<Found>& all, const audit::LogKeys& log, const s
         told["year"] = year;
         told["first"] = first;
         told["last"] = last;
+        // A segment that is bad itself says nothing about the next one.
+        const bool neighbours = judged && first == end + 1 && !root.empty();
         std::string fault;
         if (first != 0 && first <= end) {
             fault = "its entries are in the segment before it too";
-        } else if (judged && first == end + 1 && !root.empty() && told.value("before", "") != root) {
+        } else if (neighbours && told.value("before", "") != root) {
             fault = "it does not follow from the segment before it";
+        } else if (neighbours && told.value("origin", "") != origin && told["origins"].empty()) {
+            fault = "it has another origin than the segment before it, and no entry says so";
         }
         if (judged && !fault.empty()) {
             told["good"] = false;
@@ -207,6 +236,7 @@ Json judge_all(const std::vector<Found>& all, const audit::LogKeys& log, const s
         }
         if (!told.value("good", false)) json["good"] = false;
         root = told.value("root", "");
+        origin = told.value("origin", "");
         end = std::max(end, last);
         json["segments"].push_back(std::move(told));
     }

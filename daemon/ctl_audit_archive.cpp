@@ -1,5 +1,6 @@
 #include "daemon/ctl_audit_archive.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <sstream>
@@ -34,8 +35,10 @@ class Archive {
         std::error_code error;
         std::filesystem::create_directories(ctl_.out, error);
         if (error) return fail(Code::io, ctl_.out + ": " + error.message());
-        for (const Json& one : answer.result.value("segments", Json::array())) {
-            const audit::Segment segment = segment_of(one);
+        std::vector<audit::Segment> closed;
+        for (const Json& one : answer.result.value("segments", Json::array())) closed.push_back(segment_of(one));
+        TPF_TRY(refuse_strangers(closed));
+        for (const audit::Segment& segment : closed) {
             TPF_TRY(const Facts facts, facts_of(segment));
             const Path place = Path(ctl_.out) / folder_name(segment);
             const bool known = fs_.info(place).has_value();
@@ -70,12 +73,28 @@ class Archive {
         return facts;
     }
 
+    /// Every segment in the folder must be one of this log's: two histories side by side would be no archive.
+    Status refuse_strangers(const std::vector<audit::Segment>& closed) {
+        TPF_TRY(const auto names, fs_.list(ctl_.out));
+        for (const std::string& name : names) {
+            const Path place = Path(ctl_.out) / name;
+            if (name.starts_with(".") || !fs_.info(place / kArchiveHeader)) continue;
+            const bool ours = std::any_of(closed.begin(), closed.end(),
+                                          [&](const audit::Segment& one) { return folder_name(one) == name; });
+            if (!ours) return another_log(place);
+        }
+        return ok();
+    }
+
+    static Failure another_log(const Path& place) {
+        return fail(Code::evidence, place.string() + " is of another log, or of this one under another origin",
+                    "archive into a new folder; keep the old one: it is evidence");
+    }
+
     /// One that is there must be of this log; what was cosigned since is added.
     Status complete(const Path& place, const Facts& facts) {
         TPF_TRY(const std::string header, read_small(fs_, place / kArchiveHeader, kMaxHeader));
-        if (header != facts.header.str())
-            return fail(Code::evidence, place.string() + " is of another log, or of this one under another origin",
-                        "archive into a new folder; keep the old one: it is evidence");
+        if (header != facts.header.str()) return another_log(place);
         for (const auto& [file, request] : facts.cosigned) {
             const Path path = place / kArchiveCosigned / file;
             if (fs_.info(path)) continue;

@@ -141,6 +141,12 @@ Status extend(Core& core, audit::OccurrenceIndex& index, const audit::Occurrence
     return good;
 }
 
+/// Code::unavailable: it was told to stop; the next start's index begins by forgetting what the log says is deleted.
+Status forget(Core& core, audit::OccurrenceIndex& index, const SpoolId& message) {
+    TPF_TRY(const bool gone, index.forget(message, [&] { return !core.lifecycle.stopping(); }));
+    return gone ? ok() : Status(fail(stopped()));
+}
+
 /// Is one of them in that list? Code::record_damaged: it is not the one that its entry names.
 Result<bool> occurs_in(FileSystem& fs, const Path& path, const std::string& sha256,
                        const std::set<std::pair<unsigned, audit::PseudonymBytes>>& wanted) {
@@ -305,8 +311,7 @@ Result<audit::OccurrenceIndex*> Lookups::index() {
         // Whatever kept a deletion from coming so far.
         TPF_TRY(const auto deleted, deleted_messages(core_.journal));
         for (const SpoolId& id : deleted) {
-            if (core_.lifecycle.stopping()) return fail(stopped());
-            TPF_TRY(opened->forget(id));
+            TPF_TRY(forget(core_, *opened, id));
         }
         index_ = std::move(opened);
     }
@@ -334,7 +339,7 @@ Result<audit::Occurrences> Lookups::occurrences(const Lookup& lookup,
 Status Lookups::forget_message(const SpoolId& message) {
     const std::lock_guard lock(index_mutex_);
     TPF_TRY(auto* const all, index());
-    return all->forget(message);
+    return forget(core_, *all, message);
 }
 
 /// What fails here, fails again where somebody waits for it.

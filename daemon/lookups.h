@@ -62,7 +62,8 @@ class Lookups {
     /// Where they occurred, with an index that is brought up to date first.
     [[nodiscard]] Result<audit::Occurrences> occurrences(const Lookup& lookup,
                                                          const audit::OccurrenceIndex::Progress& progress);
-    /// Nothing of the message is in the index when it returns.
+    /// Nothing of the message is in the index when it returns. Code::unavailable: it was told to stop, and the next
+    /// start does it.
     [[nodiscard]] Status forget_message(const SpoolId& message);
     /// From now on a thread keeps the index up to date, so that a look-up seldom waits for it.
     void keep_index();

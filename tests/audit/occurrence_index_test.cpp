@@ -59,7 +59,14 @@ class World final : public ListedLog {
             if (entry.message == id) entry.state.kind = ListKind::deleted;
         }
         for (auto& [one, messages] : truth_) messages.erase(id);
-        REQUIRE(index->forget(id));
+        // Told to stop it leaves what was; nothing half is left.
+        const auto before = files();
+        const auto stopped = index->forget(id, [] { return false; });
+        REQUIRE(stopped);
+        if (!stopped.value()) CHECK(files() == before);
+        const auto gone = index->forget(id, [] { return true; });
+        REQUIRE(gone);
+        REQUIRE(gone.value());
     }
     void reopen() { index = OccurrenceIndex::open(fs, at(), *this, limits_).value(); }
     [[nodiscard]] Path at() const { return folder_.path() / "index"; }

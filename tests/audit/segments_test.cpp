@@ -106,6 +106,29 @@ TEST_SUITE("audit/segments") {
         CHECK(walked(header(segment), some).value() != log.head(db, 9).value());
     }
 
+    TEST_CASE_FIXTURE(SegmentFixture,
+                      "each name that the log was given is told, and the last one must be the header's") {
+        add("2026-11-01T00:00:00Z", AuditEntry(AuditKind::log_origin, "tpfd").with("origin", "unit/tpf/0"));
+        AuditEntry next(AuditKind::log_origin, "tpfd");
+        next.with("origin", "unit/tpf/1").with("previous", "unit/tpf/0").with("reason", "restored");
+        add("2026-12-01T00:00:00Z", next);
+        close("2027-01-01T00:00:00Z");
+        const Segment segment = closed_segments(db).value().front();
+        SegmentWalk walk(header(segment));
+        for (const std::string& entry : entries(segment)) REQUIRE(walk.take(entry));
+        REQUIRE(walk.end());
+        REQUIRE(walk.origins().size() == 2);
+        CHECK(walk.origins()[0].previous.empty());
+        CHECK(walk.origins()[1].seq == 2);
+        CHECK(walk.origins()[1].at == at("2026-12-01T00:00:00Z"));
+        CHECK(walk.origins()[1].origin == "unit/tpf/1");
+        CHECK(walk.origins()[1].previous == "unit/tpf/0");
+        CHECK(walk.origins()[1].reason == "restored");
+        SegmentHeader other = header(segment);
+        other.origin = "unit/tpf/0";
+        CHECK(walked(other, entries(segment)).error().code() == Code::evidence);
+    }
+
     TEST_CASE_FIXTURE(SegmentFixture, "what an archive says of itself has one form") {
         years();
         const SegmentHeader one = header({2027, 5, 9});

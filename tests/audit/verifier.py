@@ -438,6 +438,7 @@ def verify_archive(folder, vkeys):
     for one, next_one in zip(years, years[1:]):
         must(next_one["first"] == one["last"] + 1, "years are missing, or there twice")
         must(next_one["before"] == one["root"], f"{next_one['year']} does not follow from {one['year']}")
+        must(next_one["origin"] == one["origin"] or next_one["origins"], f"{next_one['year']} has another origin, and no entry says so")
     return {"years": [year["year"] for year in years]}
 
 
@@ -463,11 +464,13 @@ def verify_segment(folder, vkeys):
     must(entries.endswith(b"\n"), "the last entry is cut off")
     # Peaks, each with the number of leaves below it.
     peaks = list(zip([1 << b for b in reversed(range(64)) if (first - 1) >> b & 1], before, strict=True))
-    number = first - 1
+    number, origins = first - 1, []
     for line in entries[:-1].split(b"\n"):
         row, number = parse_entry(line), number + 1
         must(row[0] == number, f"entry {row[0]} stands where entry {number} should")
         must(number != first or utc(row[1], "")[:4] == str(header["year"]), "its first entry is of another year")
+        if row[2] == "log-origin":
+            origins.append(json.loads(row[5])["origin"])
         peak = (1, leaf_hash(line))
         while peaks and peaks[-1][0] == peak[0]:
             below = peaks.pop()
@@ -476,6 +479,7 @@ def verify_segment(folder, vkeys):
     must(number == last, "entries are missing, or too many")
     must(row[2] == "segment-closed" and row[5] == json.dumps({"first": str(first), "year": str(header["year"])}, separators=(",", ":")),
          "its last entry does not close it")
+    must(not origins or origins[-1] == header["origin"], "its newest log-origin entry has another origin")
     end = fold([h for _, h in peaks])
     # The log's key may be given under the origin of today.
     own = [under(vkey, header["origin"]) for vkey in vkeys if Key(vkey).type == 1]
@@ -495,7 +499,7 @@ def verify_segment(folder, vkeys):
         later = checkpoint_of(cosigned, [*own, vkey])
         must(later["origin"] == header["origin"], "another log's checkpoint")
         verify_consistency(last, end, later["size"], hash_of(later["root"]), [hash_of(line) for line in lines[1:]])
-    return {"year": header["year"], "first": first, "last": last, "before": fold(before).hex(), "root": end.hex()}
+    return {"year": header["year"], "origin": header["origin"], "origins": origins, "first": first, "last": last, "before": fold(before).hex(), "root": end.hex()}
 
 
 # --- commands ---

@@ -33,7 +33,7 @@ TESTS = {
     "system: broken messages": ("system/run.py", ("test_bad_input",)),
     "system: the pseudonym log": ("system/run.py", ("test_pseudonym_log.PseudonymLog",)),
     "system: a restore": ("system/run.py", ("test_rehearsal_of_a_lost_machine",)),
-    "system: archives and report": ("system/run.py", ("test_years_", "test_a_report_says")),
+    "system: archives and report": ("system/run.py", ("test_years_", "test_a_name_that", "test_a_report_says")),
     "system: wrong receipts": ("system/run.py", ("test_wrong_signature_is_no_receipt",)),
 }
 
@@ -93,6 +93,8 @@ MUTATIONS = (
              "system: archives and report", "test_years_are_closed_and_archived"),
     Mutation("archived years of two histories taken for one log", "daemon/ctl_archive_verify.cpp",
              "told.value(\"before\", \"\") != root", "false", "system: archives and report", "test_years_of_two_histories"),
+    Mutation("a log's new name that no entry gave", "daemon/ctl_archive_verify.cpp", "told.value(\"origin\", \"\") != origin", "false",
+             "system: archives and report", "test_a_name_that_no_entry_gave"),
     Mutation("an archived year twice", "daemon/ctl_archive_verify.cpp", "if (first != 0 && first <= end) {", "if (false) {",
              "system: archives and report", "test_years_are_closed_and_archived"),
     Mutation("report of a bad log says that it is good", "daemon/ctl_audit_report.cpp",

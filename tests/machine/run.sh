@@ -6,22 +6,10 @@
 set -eu
 cd "$(dirname "$0")/../.."
 bin=$(realpath "$1") deb=$(realpath "$2") root=$PWD/build/debian-root
+. script/lib/debian_root.sh
 skip() { echo "SKIPPED: systemd: $1"; exit 0; }
 [ "$(id -u)" = 0 ] || skip "needs root"
 command -v debootstrap systemd-nspawn >/dev/null || skip "needs debootstrap and systemd-nspawn"
-
-# Debian's packages come from where this machine has them.
-make_root() {
-  local mirror
-  mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
-  [ -n "$mirror" ] || mirror=$(sed -n 's/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\) .*/\2/p' /etc/apt/sources.list | head -n 1)
-  rm -rf "$root"
-  debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,openssl,acl bookworm "$root.new" "$mirror"
-  printf '#!/bin/sh\nexit 101\n' >"$root.new/usr/sbin/policy-rc.d"; chmod +x "$root.new/usr/sbin/policy-rc.d"
-  cp -r /etc/apt/apt.conf.d /etc/apt/sources.list.d "$root.new/etc/apt/"
-  cp /etc/resolv.conf "$root.new/etc/resolv.conf"
-  mv "$root.new" "$root"
-}
 
 # What the package asks for comes from outside; the package itself is installed in the booted machine, which has no network.
 install_dependencies() {
@@ -85,7 +73,7 @@ tpf-forward.service 1.1"
 
 paper
 mkdir -p build
-[ -d "$root" ] || { echo "making a Debian in $root (the first time takes a minute)"; make_root >build/debian-root.log 2>&1 || { tail -n 20 build/debian-root.log; exit 1; }; }
+[ -d "$root" ] || { echo "making a Debian in $root (the first time takes a minute)"; make_debian_root "$root" systemd,systemd-sysv,dbus,openssl,acl >build/debian-root.log 2>&1 || { tail -n 20 build/debian-root.log; exit 1; }; }
 install_dependencies "$deb"
 echo "127.0.0.1 localhost" >"$root/etc/hosts"
 rm -rf "$root/var/log/journal" "$root/opt/tpf" "$root/root/play" "$root/root/tpf-backup" "$root/var/lib/tpf" "$root/etc/tpf"

@@ -8,6 +8,8 @@ make_debian_root() {
   rm -rf "$root" "$root.new"
   debootstrap --variant=minbase ${2:+"--include=$2"} bookworm "$root.new" "$mirror"
   printf '#!/bin/sh\nexit 101\n' >"$root.new/usr/sbin/policy-rc.d"; chmod +x "$root.new/usr/sbin/policy-rc.d"
+  # Where this machine has its sources in that folder, they are not to be there twice.
+  [ -z "$(ls /etc/apt/sources.list.d)" ] || rm -f "$root.new/etc/apt/sources.list"
   cp -r /etc/apt/apt.conf.d /etc/apt/sources.list.d "$root.new/etc/apt/"
   cp /etc/resolv.conf "$root.new/etc/resolv.conf"
   mv "$root.new" "$root"

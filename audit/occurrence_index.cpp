@@ -339,7 +339,7 @@ Result<bool> OccurrenceIndex::forget(const SpoolId& message, const std::function
         runs.push_back(std::move(run).value());
         const Path made = folder_ / "forget.tmp";
         const Unfinished half(fs_, made);
-        const auto rewritten = merge_runs(fs_, runs, made, facts, {message}, go_on);
+        auto rewritten = merge_runs(fs_, runs, made, facts, {message}, go_on);
         if (!rewritten && rewritten.error().code() == Code::record_damaged) {
             TPF_TRY(drop_from(i));
             return true;

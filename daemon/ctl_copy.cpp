@@ -16,6 +16,7 @@
 #include "base/sha256.h"
 #include "base/unique_fd.h"
 #include "daemon/backup_manifest.h"
+#include "daemon/closed_folders.h"
 #include "daemon/ctl_print.h"
 #include "daemon/log_origin.h"
 #include "daemon/users.h"
@@ -283,35 +284,41 @@ Status must_be_empty(const conf::Config& config) {
     return ok();
 }
 
-/// Whatever lies at `path` when it is opened gets owner and mode, and no link does.
-Status give(const Path& path, const BackupEntry& entry) {
+struct Owner {
+    uid_t user;
+    gid_t group;
+};
+Result<Owner> owner_in(const BackupEntry& entry) {
     const auto uid = uid_of(entry.owner);
     const auto gid = gid_of(entry.group);
     if (!uid || !gid)
         return fail(Code::usage, "there is no user " + entry.owner + " or group " + entry.group,
                     "install the package and make the sources' users first");
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-    if (!fd || ::fchown(fd.get(), *uid, *gid) != 0 || ::fchmod(fd.get(), entry.mode) != 0)
-        return fail(errno_error(errno, "giving " + path.string() + " to its owner"));
-    return ok();
+    return Owner{*uid, *gid};
 }
 
-/// What root makes in the spool the core could not open.
-Status give_to_core(const Path& path, const Path& spool) {
+/// What root makes in the spool the core could not open: it is given to the spool's owner.
+Result<Owner> core_of(const Path& spool) {
     struct stat st {};
-    if (::stat(spool.c_str(), &st) != 0 || ::lchown(path.c_str(), st.st_uid, st.st_gid) != 0)
+    if (::stat(spool.c_str(), &st) != 0) return fail(errno_error(errno, "stat " + spool.string()));
+    return Owner{st.st_uid, st.st_gid};
+}
+Status give_to(const Owner& core, const Path& path) {
+    if (::lchown(path.c_str(), core.user, core.group) != 0)
         return fail(errno_error(errno, "giving " + path.string() + " to the core"));
     return ok();
 }
 
-Status put_folders(FileSystem& fs, const conf::Config& config, const BackupManifest& manifest) {
+/// Closed until all is in them.
+Status put_folders(FileSystem& fs, const conf::Config& config, const BackupManifest& manifest, ClosedFolders& closed) {
     // As they were found: each before what is in it.
     for (const BackupEntry& entry : manifest.folders) {
         TPF_TRY(const Path path, place_of(fs, config, entry.path));
+        TPF_TRY(const Owner owner, owner_in(entry));
         std::error_code error;
         std::filesystem::create_directories(path, error);
         if (error) return fail(Code::io, "making " + path.string() + ": " + error.message());
-        TPF_TRY(give(path, entry));
+        closed.will_be(path, owner.user, owner.group, entry.mode);
     }
     return ok();
 }
@@ -326,20 +333,23 @@ Status put_files(FileSystem& fs, const conf::Config& config, const Path& folder,
             TPF_TRY(fs.remove_file(path));
             return fail(Code::usage, entry.path + " was changed while it was read", "who else can write the backup?");
         }
-        TPF_TRY(give(path, entry));
+        TPF_TRY(const Owner owner, owner_in(entry));
+        const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+        if (!fd || ::fchown(fd.get(), owner.user, owner.group) != 0 || ::fchmod(fd.get(), entry.mode) != 0)
+            return fail(errno_error(errno, "giving " + path.string() + " to its owner"));
         TPF_TRY(fs.sync_folder(path.parent_path()));
     }
     return ok();
 }
 
-Status mark(FileSystem& fs, const conf::Config& config, const BackupManifest& manifest) {
+Status mark(FileSystem& fs, const conf::Config& config, const BackupManifest& manifest, const Owner& core) {
     const Path& journal = config.fixed.paths.journal;
     if (!fs.info(journal.parent_path())) {
         TPF_TRY(fs.make_folder(journal.parent_path(), 0700));
-        TPF_TRY(give_to_core(journal.parent_path(), config.fixed.paths.spool));
+        TPF_TRY(give_to(core, journal.parent_path()));
     }
     TPF_TRY(mark_restored(fs, journal, user_name(::getuid()), system_clock().utc(), manifest.sha256));
-    return give_to_core(restored_mark(journal), config.fixed.paths.spool);
+    return give_to(core, restored_mark(journal));
 }
 
 Result<Json> put_back(const Ctl& ctl, const Path& folder) {
@@ -358,12 +368,15 @@ Result<Json> put_back(const Ctl& ctl, const Path& folder) {
     const queue::Folders folders(config.fixed.paths.spool);
     TPF_TRY(queue::make_folders(fs, folders));
     TPF_TRY(const auto lock, queue::FolderLock::take(folders.lock));
-    TPF_TRY(give_to_core(folders.lock, folders.root));
+    TPF_TRY(const Owner core, core_of(folders.root));
+    TPF_TRY(give_to(core, folders.lock));
+    TPF_TRY(ClosedFolders closed, ClosedFolders::close(folders.root));
     TPF_TRY(must_be_empty(config));
-    TPF_TRY(put_folders(fs, config, manifest));
+    TPF_TRY(put_folders(fs, config, manifest, closed));
     // Before the journal itself: one that was put back never goes on under its old name.
-    TPF_TRY(mark(fs, config, manifest));
+    TPF_TRY(mark(fs, config, manifest, core));
     TPF_TRY(put_files(fs, config, folder, manifest));
+    TPF_TRY(closed.open_again());
     return Json{{"restored", manifest.files.size()},
                 {"as of", manifest.time},
                 {"manifest_sha256", manifest.sha256},

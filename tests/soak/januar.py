@@ -28,15 +28,31 @@ def sizes(count, big, small, draw):
     return [int(big * 1e6)] * bigs + [max(20_000, int(s)) for s in rest]
 
 
+def on_disk(folder):
+    total = 0
+    for place, _, files in os.walk(folder):
+        for name in files:
+            try:
+                total += os.stat(os.path.join(place, name), follow_symlinks=False).st_blocks * 512
+            except OSError:
+                continue  # moved on meanwhile
+    return total
+
+
 class Watch(threading.Thread):
-    """Memory and descriptors of a process, each second; it may be restarted meanwhile."""
+    """Memory and descriptors of a process, each second; it may be restarted meanwhile. The TPF's own disk, each fifth."""
 
     def __init__(self, inst):
         super().__init__(daemon=True)
         self.inst, self.ended, self.seen = inst, threading.Event(), {"core": [], "forward": []}
+        self.spool, self.journal = 0, 0
 
     def run(self):
+        ticks = 0
         while not self.ended.wait(1.0):
+            if ticks % 5 == 0:
+                self.spool, self.journal = max(self.spool, on_disk(self.inst.spool)), max(self.journal, on_disk(self.inst.folder / "journal"))
+            ticks += 1
             for name in self.seen:
                 process = getattr(self.inst, name)
                 try:
@@ -48,6 +64,12 @@ class Watch(threading.Thread):
 
     def peaks(self, name):
         return {"rss": max(s[1] for s in self.seen[name]), "fds": max(s[2] for s in self.seen[name])}
+
+    def halves(self, name):
+        """Of the process that lived to the end: the most of (memory, descriptors) in the first half of its life and in the second."""
+        seen = [s[1:] for s in self.seen[name] if s[0] == self.seen[name][-1][0]]
+        middle = max(1, len(seen) // 2)
+        return [tuple(map(max, zip(*half))) for half in (seen[:middle], seen[middle:] or seen)]
 
 
 class Januar:
@@ -162,21 +184,27 @@ class Januar:
         core, forward = watch.peaks("core"), watch.peaks("forward")
         log = (self.inst.folder / "register-IPLOS.log").read_text()
         accepted = log.count("message accepted")
+        halves = {name: watch.halves(name) for name in watch.seen}
         checks = {
             "every message is delivered": len(rows) == total and state == {"delivered"},
             "the register has each once": len(names) == len(set(names)) == total,
             "and took effect once": accepted == total,
             "the journal is whole": self.inst.ctl("journal", "check", json_output=True)["good"],
             "the audit log verifies": self.inst.ctl("audit", "verify", json_output=True)["entries"] > total,
-            "memory is flat (under 400 MB, whatever the sizes)": max(core["rss"], forward["rss"]) < 400e6,
-            "descriptors are flat (under 300)": max(core["fds"], forward["fds"]) < 300,
+            "memory is bounded (under 400 MB, whatever the sizes)": max(core["rss"], forward["rss"]) < 400e6,
+            "descriptors are bounded (under 300)": max(core["fds"], forward["fds"]) < 300,
+            "memory is flat (second half of the last run: at most a quarter and 16 MB above its first)":
+                all(later[0] <= 1.25 * early[0] + 16e6 for early, later in halves.values()),
+            "descriptors are flat (the same: at most 20 more)": all(later[1] <= early[1] + 20 for early, later in halves.values()),
         }
         lines = [f"# A January, {time.strftime('%Y-%m-%d')}", "",
                  f"{total} municipalities, {self.bytes / 1e9:.2f} GB encrypted, {self.persons} persons; two operators, one register.",
                  f"Handed over in {sent:.0f} s (encryption by the same two cores included), all delivered after {done:.0f} s: "
                  f"{total / done * 3600:.0f} messages and {self.bytes / 1e9 / done * 3600:.1f} GB an hour.",
-                 f"Hand-overs tried again because the core was down: {self.refused}.", "", "| process | most memory | most descriptors |", "|---|---|---|",
-                 f"| tpfd | {core['rss'] / 1e6:.0f} MB | {core['fds']} |", f"| tpf-forward | {forward['rss'] / 1e6:.0f} MB | {forward['fds']} |", "",
+                 f"Hand-overs tried again because the core was down: {self.refused}.", f"Most of the disk in use at once: spool {watch.spool / 1e9:.2f} GB, journal and logs {watch.journal / 1e6:.0f} MB.", "",
+                 "| process | most memory | most descriptors | last run, first half | second half |", "|---|---|---|---|---|",
+                 *(f"| {title} | {most['rss'] / 1e6:.0f} MB | {most['fds']} | " + " | ".join(f"{rss / 1e6:.0f} MB, {fds}" for rss, fds in halves[name]) + " |"
+                   for title, name, most in (("tpfd", "core", core), ("tpf-forward", "forward", forward))), "",
                  *(f"- {'ok' if good else 'FAILED'}: {what}" for what, good in checks.items()), "", "```", *self.events, "```", ""]
         text = "\n".join(lines)
         Path(self.options.out).write_text(text)

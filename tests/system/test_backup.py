@@ -203,6 +203,48 @@ class Backup(Case):
         lock = (inst.spool / "lock").stat()
         self.assertEqual((lock.st_uid, lock.st_gid), (1, 1))
 
+    def test_nobody_else_reaches_what_is_put_back(self):
+        inst, _ = self.stage()
+        # A source's own inbox, which its user could move away and put a link in the place of; and enough to be seen at work.
+        new = inst.spool / "inbox/new/of-a-source"
+        new.mkdir()
+        os.chown(new, 1, 1)
+        new.chmod(0o2770)
+        with open(new / "innsending.part", "wb") as file:
+            for _ in range(200):
+                file.write(os.urandom(1 << 20))
+        folder = inst.folder / "backup"
+        bare(inst, "backup", folder)
+        self.lose(inst)
+        new.mkdir(parents=True)  # as an operator makes it again before a restore
+        os.chown(new, 1, 1)
+        new.chmod(0o2770)
+
+        def rights(path):
+            st = path.stat()
+            return oct(st.st_mode & 0o7777), st.st_uid, st.st_gid
+
+        inst.spool.chmod(0o751)
+        kept, seen, ended = rights(inst.spool), set(), threading.Event()
+
+        def look():
+            while not ended.is_set():
+                if (new / "innsending.part").exists():
+                    seen.add((rights(inst.spool), rights(new)))
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        try:
+            bare(inst, "restore", folder)
+        finally:
+            ended.set()
+            thread.join()
+        closed = (oct(0o700), 0, 0)
+        self.assertIn((closed, closed), seen)
+        # Opened from within: while the source's folder is closed, so is what it lies in.
+        self.assertEqual([s for s in seen if s[1] == closed and s[0] != closed], [])
+        self.assertEqual((rights(inst.spool), rights(new)), (kept, (oct(0o2770), 1, 1)))
+
     def test_restore_mixes_no_two_histories(self):
         inst, _ = self.stage()
         folder = inst.folder / "backup"

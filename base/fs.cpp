@@ -126,9 +126,10 @@ class PosixFileSystem final : public FileSystem {
         if (::mkdir(path.c_str(), mode & kPermissions) != 0) return fail(path_error(errno, "mkdir", path));
         // The set-group bit is inherited where the folder around has it. A service that may not set one
         // (RestrictSUIDSGID=) gets on like that.
+        const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
         struct stat st {};
-        const bool as_wanted = ::lstat(path.c_str(), &st) == 0 && (st.st_mode & 07777U) == mode;
-        if (!as_wanted && ::chmod(path.c_str(), mode) != 0) {
+        const bool as_wanted = fd && ::fstat(fd.get(), &st) == 0 && (st.st_mode & 07777U) == mode;
+        if (!fd || (!as_wanted && ::fchmod(fd.get(), mode) != 0)) {
             const int err = errno;
             ::rmdir(path.c_str());
             return fail(path_error(err, "chmod", path));

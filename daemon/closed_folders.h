@@ -1,7 +1,7 @@
 #pragma once
 // While root puts files of several users back, nobody else gets at the folders that they go into: whoever owns one
 // could put a link in the place of a folder or file that is about to be opened. Not for use from several threads. What
-// a crash leaves: folders of root, mode 0700, which the core refuses to work in (`permission denied`).
+// a crash leaves: folders of root, mode 0700, which the core refuses to work in.
 
 #include <sys/types.h>
 
@@ -11,32 +11,43 @@
 
 namespace tpf::daemon {
 
+/// Whose a file or folder is.
+struct Owner {
+    uid_t user = 0;
+    gid_t group = 0;
+    friend bool operator==(const Owner&, const Owner&) = default;
+};
+
 class ClosedFolders {
   public:
-    /// Makes `root` and every folder below it root's, mode 0700, each before what is in it is looked at. Needs to be
-    /// root.
-    [[nodiscard]] static Result<ClosedFolders> close(const Path& root);
-    ClosedFolders(ClosedFolders&&) noexcept = default;
-    ClosedFolders& operator=(ClosedFolders&&) = delete;
+    enum class Below : bool { left, closed };
+
+    ClosedFolders() = default;
     ClosedFolders(const ClosedFolders&) = delete;
     ClosedFolders& operator=(const ClosedFolders&) = delete;
     /// As open_again(); what fails then is not told.
     ~ClosedFolders();
 
-    /// `path`, one of them or made since, gets this owner and mode when they are opened.
-    void will_be(const Path& path, uid_t owner, gid_t group, mode_t mode);
+    /// Makes `root` (where it is missing: to be of `owner`, with `mode`) this process's, mode 0700, and so each folder
+    /// below it before what is in it is looked at. Code::usage when somebody else could replace a folder above it.
+    [[nodiscard]] Status close(const Path& root, Below below, const Owner& owner, mode_t mode);
+    /// `path`, a folder in one that is closed, made where it is missing, gets this owner and mode when they are opened.
+    /// Access lists that were another owner's are taken off.
+    [[nodiscard]] Status make(const Path& path, const Owner& owner, mode_t mode);
+    /// Was `path` this process's alone when it was closed: what a run that was cut off leaves?
+    [[nodiscard]] bool was_left_closed(const Path& path) const;
     /// Each to its owner, what lies deepest first.
     [[nodiscard]] Status open_again();
 
   private:
     struct Folder {
         Path path;
-        uid_t owner;
-        gid_t group;
+        Owner owner;
         mode_t mode;
     };
-    ClosedFolders() = default;
-    [[nodiscard]] Status add(const Path& path);
+    [[nodiscard]] const Folder* find(const Path& path) const;
+    [[nodiscard]] Status nobody_replaces(const Path& folder) const;
+    [[nodiscard]] Status add(const Path& path, Below below);
 
     std::vector<Folder> folders_;  // each after the one that it lies in
 };

@@ -159,8 +159,9 @@ void log_recovery(const queue::RecoveryReport& report) {
                             {"left", report.left}});
 }
 
-/// Everything between a good configuration and the end. The result is whether nothing waits.
-Result<bool> serve(const Options& options, const conf::Config& config, int signal_fd) {
+/// Everything between a good configuration and the end. The result is whether nothing waits; `was_ready` whether it got
+/// beyond the start.
+Result<bool> serve(const Options& options, const conf::Config& config, int signal_fd, bool& was_ready) {
     const UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     Lifecycle lifecycle(wake.get());
     MessageLocks locks;
@@ -207,6 +208,7 @@ Result<bool> serve(const Options& options, const conf::Config& config, int signa
         });
         TPF_TRY(const auto control, ControlServer::start(core, coordinator));
         control->keep_index();
+        was_ready = true;
         notify_systemd("READY=1");
         log::info("ready", {{"stage", "start"}, {"installation", config.fixed.installation.name}});
         nothing_left = coordinator.run(options.drain ? Coordinator::Mode::drain : Coordinator::Mode::serve);
@@ -242,10 +244,12 @@ int run(int argc, char** argv) {
         print_error(signals.error());
         return 1;
     }
-    const auto nothing_left = serve(options, *config, signals.value().get());
+    bool was_ready = false;
+    const auto nothing_left = serve(options, *config, signals.value().get(), was_ready);
     if (!nothing_left) {
         print_error(nothing_left.error());
-        return nothing_left.error().code() == Code::config ? kExitConfig : 1;
+        // What went wrong while it worked (a commit that failed, say) the next start may mend, or find to be damage.
+        return was_ready ? 1 : exit_status(nothing_left.error());
     }
     return options.drain && !nothing_left.value() ? kExitLater : 0;
 }

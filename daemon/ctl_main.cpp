@@ -18,6 +18,7 @@
 #include "daemon/ctl_keys.h"
 #include "daemon/ctl_print.h"
 #include "daemon/ctl_progress.h"
+#include "daemon/ctl_restore.h"
 #include "daemon/ctl_status.h"
 #include "daemon/process.h"
 
@@ -174,6 +175,7 @@ int run(int argc, char** argv) {
     add_audit(app, ctl);
     add_journal(app, ctl);
     add_copy(app, ctl);
+    add_restore(app, ctl);
     add_local(app, ctl);
     try {
         app.parse(argc, argv);

@@ -171,7 +171,7 @@ int run(int argc, char** argv) {
     const auto nothing_left = serve(options, *config, signals.value().get());
     if (!nothing_left) {
         print_error(nothing_left.error());
-        return nothing_left.error().code() == Code::config ? kExitConfig : 1;
+        return exit_status(nothing_left.error());
     }
     return options.drain && !nothing_left.value() ? kExitLater : 0;
 }

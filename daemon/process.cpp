@@ -36,6 +36,18 @@ bool may_lock_anything() {
 
 }  // namespace
 
+int exit_status(const Error& error) noexcept {
+    switch (error.code()) {
+        case Code::config:
+        case Code::wrong_key:
+            return kExitConfig;
+        case Code::journal:
+            return kExitJournal;
+        default:
+            return 1;
+    }
+}
+
 Status lock_memory(conf::MemoryLock wanted) {
     // As it is touched: the stacks of all threads together are some hundred megabytes that nobody uses.
     if (may_lock_anything() && ::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0) return ok();

@@ -10,9 +10,13 @@
 
 namespace tpf::daemon {
 
-/// Exit statuses (sysexits.h): 78 for a configuration that is not valid, 75 for "try again later".
+/// Exit statuses: 78 for a configuration or key ring that cannot be used as it is, 77 for a damaged journal or audit
+/// log (the units start neither again), 75 for "try again later".
 inline constexpr int kExitConfig = 78;
+inline constexpr int kExitJournal = 77;
 inline constexpr int kExitLater = 75;
+/// For what a service ended with; 1 where another start may do better.
+[[nodiscard]] int exit_status(const Error& error) noexcept;
 
 /// No core dump, no ptrace by the same user, umask 027.
 void harden_process();

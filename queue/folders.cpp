@@ -32,8 +32,8 @@ Folders::Folders(const Path& root_)
       lock(root / "lock"),
       forward_lock(receipts / "lock") {}
 
-Status make_folders(FileSystem& fs, const Folders& folders) {
-    const std::pair<Path, mode_t> wanted[] = {
+std::vector<std::pair<Path, mode_t>> wanted_folders(const Folders& folders) {
+    return {
         {folders.root, 02751},         {folders.inbox_new.parent_path(), 02751},
         {folders.inbox_tmp, 03770},    {folders.inbox_new, 03770},
         {folders.work, 02700},         {folders.outbox, 02750},
@@ -42,7 +42,10 @@ Status make_folders(FileSystem& fs, const Folders& folders) {
         {folders.checkpoints, 02750},  {folders.kvittering, 02751},
         {folders.pseudonyms, 02700},
     };
-    for (const auto& [path, mode] : wanted) {
+}
+
+Status make_folders(FileSystem& fs, const Folders& folders) {
+    for (const auto& [path, mode] : wanted_folders(folders)) {
         TPF_TRY(make_folder_once(fs, path, mode));
     }
     return ok();

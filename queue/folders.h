@@ -3,6 +3,9 @@
 // a core and a forwarder under users of their own that share the spool's group; the folders carry the set-group bit, so
 // that what is made in them belongs to that group.
 
+#include <utility>
+#include <vector>
+
 #include "base/fs.h"
 #include "base/result.h"
 #include "base/types.h"
@@ -36,6 +39,9 @@ struct Folders {
     [[nodiscard]] Path list_of(const SpoolId& id) const { return pseudonyms / id.view().substr(0, 2) / id.view(); }
     [[nodiscard]] Path output(const SpoolId& id) const { return work / (id.str() + ".ut"); }
 };
+
+/// Each with its mode, after the one that it lies in.
+[[nodiscard]] std::vector<std::pair<Path, mode_t>> wanted_folders(const Folders& folders);
 
 /// Makes what is missing and syncs it; leaves the modes of what is there alone (a package may have set others).
 /// Code::io when a name is taken by something that is not a folder.

@@ -144,7 +144,10 @@ def median(values): return statistics.median(values)
 
 
 class Report:
-    def __init__(self): self.lines = []
+    """The figures of each part that ran."""
+    def __init__(self): self.parts = {}
+
+    def begin(self, part): self.parts[part] = self.lines = []
 
     def add(self, what, value, wanted=""):
         print(f"{what}: {value}" + (f"   (wanted: {wanted})" if wanted else ""), flush=True)
@@ -367,22 +370,25 @@ def bench_lookups(play, report, occurrences):
 
 
 def write_document(report, runs, quick):
+    """Each part's table anew; those of parts that did not run stay."""
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
     flags = next((line for line in open("/proc/cpuinfo") if line.startswith("flags")), "")
     features = ", ".join(f for f in ("aes", "vaes", "avx2", "sha_ni") if f" {f} " in flags + " ")
     with open("docs/performance.md") as file: document = file.read()
-    begin, end = "<!-- figures: begin -->", "<!-- figures: end -->"
-    table = [f"Measured {time.strftime('%Y-%m-%d')} by `script/bench --write{' --quick' if quick else ''}`: {os.cpu_count()} cores of {cpu} ({features}), "
-             f"Linux {platform.release()}, medians of {runs} paired runs.", "", "| what | measured | wanted |", "|---|---|---|"]
-    table += [f"| {what} | {value} | {wanted} |" for what, value, wanted in report.lines]
-    head, tail = document.split(begin)[0], document.split(end)[1]
-    with open("docs/performance.md", "w") as file: file.write(f"{head}{begin}\n" + "\n".join(table) + f"\n{end}{tail}")
+    for part, lines in report.parts.items():
+        begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
+        table = [f"`script/bench --write{' --quick' if quick else ''} {part}`, {time.strftime('%Y-%m-%d')}: {os.cpu_count()} cores of {cpu} ({features}), "
+                 f"Linux {platform.release()}, medians of up to {runs} paired runs.", "", "| what | measured | wanted |", "|---|---|---|"]
+        table += [f"| {what} | {value} | {wanted} |" for what, value, wanted in lines]
+        head, tail = document.split(begin)[0], document.split(end)[1]
+        document = f"{head}{begin}\n" + "\n".join(table) + f"\n{end}{tail}"
+    with open("docs/performance.md", "w") as file: file.write(document)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", required=True)
-    parser.add_argument("--write", action="store_true", help="write the table in docs/performance.md")
+    parser.add_argument("--write", action="store_true", help="write the tables of these parts in docs/performance.md")
     parser.add_argument("--quick", action="store_true", help="a tenth of the sizes, three runs")
     parser.add_argument("--folder", help="work here (default: a new folder beside the build)")
     parser.add_argument("--occurrences", type=int, help="of the part lookups (45 bytes of disk each)")
@@ -396,16 +402,22 @@ def main():
     report = Report()
     try:
         play = Playground(options.bin, root)
-        if "pass" in parts: os.remove(bench_pass(play, report, runs, 7000 if options.quick else 70000)[0])
-        if "memory" in parts: bench_memory(play, report, options.quick)
-        if "small" in parts: bench_small(play, report, min(runs, 3), 500 if options.quick else 3000)
-        if "parallel" in parts: bench_parallel(play, report, min(runs, 3))
-        if "pseudonyms" in parts: bench_pseudonyms(play, report, min(runs, 3))
-        if "krypt" in parts: bench_krypt(play, report, min(runs, 3), 10000 if options.quick else 100000)
-        if "log" in parts:
-            for persons, content in ((70000, 7000), (400000, 300)): bench_log(play, report, runs, persons // (10 if options.quick else 1), content)
-        if "audit" in parts: bench_audit(play, report, 1_000_000 if options.quick else 10_000_000)
-        if "lookups" in parts: bench_lookups(play, report, options.occurrences or (5_000_000 if options.quick else 100_000_000))
+        measure = {
+            "pass": lambda: os.remove(bench_pass(play, report, runs, 7000 if options.quick else 70000)[0]),
+            "memory": lambda: bench_memory(play, report, options.quick),
+            "small": lambda: bench_small(play, report, min(runs, 3), 500 if options.quick else 3000),
+            "parallel": lambda: bench_parallel(play, report, min(runs, 3)),
+            "pseudonyms": lambda: bench_pseudonyms(play, report, min(runs, 3)),
+            "krypt": lambda: bench_krypt(play, report, min(runs, 3), 10000 if options.quick else 100000),
+            "log": lambda: [bench_log(play, report, runs, persons // (10 if options.quick else 1), content)
+                            for persons, content in ((70000, 7000), (400000, 300))],
+            "audit": lambda: bench_audit(play, report, 1_000_000 if options.quick else 10_000_000),
+            "lookups": lambda: bench_lookups(play, report, options.occurrences or (5_000_000 if options.quick else 100_000_000)),
+        }
+        for part in PARTS:
+            if part not in parts: continue
+            report.begin(part)
+            measure[part]()
     finally:
         shutil.rmtree(root, ignore_errors=True)
     if options.write: write_document(report, runs, options.quick)

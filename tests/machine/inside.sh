@@ -101,7 +101,7 @@ remove() {
   check "and nothing of it runs" sh -c '! pgrep -x tpfd && ! pgrep -x tpf-forward'
   check "purged" dpkg --purge tpf
   check "the keys are as they were" [ "$(cd /var/lib/tpf/keyring && find . -type f | sort | xargs sha256sum)" = "$keys" ]
-  check "so are passphrase, TLS key and the quarantined message" sh -c "[ -s /etc/tpf/credentials/keyring-passphrase ] && [ -s /etc/tpf/tls/forward.key ] && [ -s /var/lib/tpf/spool/quarantine/$(cat $play/bad)/innsending.xml ]"
+  check "so are passphrase, TLS key and the quarantined message" sh -c "[ -s /etc/tpf/credentials/keyring-passphrase ] && [ -s /etc/tpf/tls/iplos-client.key ] && [ -s /var/lib/tpf/spool/quarantine/$(cat $play/bad)/innsending.xml ]"
   check "installed again" dpkg --install "$project/tpf.deb"
   write_configuration
   name_token
@@ -111,7 +111,7 @@ remove() {
 
 configure() {
   playground_certificates
-  cp $play/tls/ca.pem $play/tls/forward.pem $play/tls/forward.key $play/
+  for part in ca:ca.pem client:forward.pem client:forward.key; do cp "$play/tls/${part#*:}" "$play/iplos-${part%%:*}.${part##*.}"; done
   check "certificates are put where they belong" guide certificates
   write_configuration
   check "the passphrase becomes a credential" guide passphrase
@@ -136,9 +136,9 @@ backoff_first_seconds = 1
 backoff_max_seconds = 2
 [register.IPLOS]
 url = "https://localhost:8443"
-ca_file = "/etc/tpf/tls/ca.pem"
-client_certificate = "/etc/tpf/tls/forward.pem"
-client_key = "/etc/tpf/tls/forward.key"
+ca_file = "/etc/tpf/tls/iplos-ca.pem"
+client_certificate = "/etc/tpf/tls/iplos-client.pem"
+client_key = "/etc/tpf/tls/iplos-client.key"
 TOML
 }
 
@@ -199,7 +199,7 @@ first() {
   pid=$(property tpfd MainPID)
   check "the core does not see a network" sh -c "! nsenter -t $pid -n ip -o link 2>/dev/null | grep -v lo: | grep -q ."
 
-  sandbox tpfd /var/lib/tpf/spool/work /etc/tpf/tls/forward.key >/dev/null
+  sandbox tpfd /var/lib/tpf/spool/work /etc/tpf/tls/iplos-client.key >/dev/null
   check "the core's sandbox denies what it should" went_through "ALLOWED write where it works;"
   sandbox tpf-forward /var/lib/tpf/spool/receipts /var/lib/tpf/journal >/dev/null
   check "so does the forwarder's; it has the network" went_through "ALLOWED open a network socket;ALLOWED write where it works;"

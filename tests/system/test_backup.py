@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import shutil
+import signal
+import subprocess
 import threading
 import unittest
 
@@ -243,7 +245,54 @@ class Backup(Case):
         self.assertIn((closed, closed), seen)
         # Opened from within: while the source's folder is closed, so is what it lies in.
         self.assertEqual([s for s in seen if s[1] == closed and s[0] != closed], [])
-        self.assertEqual((rights(inst.spool), rights(new)), (kept, (oct(0o2770), 1, 1)))
+        # To the source's user, and to no group of sources: what a backup names as one may have been an access list's mask.
+        self.assertEqual((rights(inst.spool), rights(new)), (kept, (oct(0o2770), 1, 0)))
+
+    def test_nobody_else_owns_what_lies_above(self):
+        inst, _ = self.stage()
+        folder = inst.folder / "backup"
+        bare(inst, "backup", folder)
+        self.lose(inst)
+        try:
+            os.chown(inst.folder, 1, 1)
+            done = bare(inst, "restore", folder, check=False)
+        finally:
+            os.chown(inst.folder, 0, 0)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(b"another user's, who could replace", done.stderr)
+        self.assertFalse((inst.folder / "journal").exists())
+        bare(inst, "restore", folder)
+        inst.start_core()
+
+    def test_after_a_restore_that_was_cut_off(self):
+        inst, _ = self.stage()
+        folder = inst.folder / "backup"
+        with open(inst.spool / "inbox/new/much", "wb") as file:
+            for _ in range(200):
+                file.write(os.urandom(1 << 20))
+        os.chown(inst.spool / "quarantine", 1, 1)  # as if that were the core's user
+        bare(inst, "backup", folder)
+        self.lose(inst)
+        for ending in (signal.SIGTERM, signal.SIGKILL):
+            process = subprocess.Popen([env.BIN / "tpfctl", "--config", inst.config, "restore", folder], stderr=subprocess.PIPE)
+            env.until("the restore to write", (inst.spool / "inbox/new/much").exists)
+            process.send_signal(ending)
+            said = process.communicate(timeout=60)[1]
+            self.assertNotEqual(process.returncode, 0)
+            if ending == signal.SIGTERM:
+                self.assertIn(b"ended by a signal", said)
+            mode = inst.spool.stat().st_mode & 0o7777
+            self.assertEqual(mode, 0o2751 if ending == signal.SIGTERM else 0o700)
+            self.assertIn(b"is not empty", bare(inst, "restore", folder, check=False).stderr)
+            # What it has written, as the message says; the folders stay.
+            for file in [*inst.spool.rglob("*"), *(inst.folder / "journal").rglob("*")]:
+                if file.is_file():
+                    file.unlink()
+        bare(inst, "restore", folder)
+        for path in (inst.spool, inst.spool / "lock", inst.spool / "inbox", inst.spool / "checkpoints", inst.folder / "journal",
+                     inst.folder / "journal/restored.json"):
+            self.assertEqual((path.stat().st_uid, path.stat().st_gid), (1, 1), path)
+        self.assertEqual(inst.spool.stat().st_mode & 0o7777, 0o2751)
 
     def test_restore_mixes_no_two_histories(self):
         inst, _ = self.stage()

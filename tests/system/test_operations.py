@@ -366,7 +366,7 @@ class StartAndStop(Case):
         inst.write_config()
         (inst.folder / "credentials/keyring-passphrase").write_text("wrong\n")
         done = env.run(inst.core_arguments("--drain"), check=False, env=inst.core_env)
-        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(done.returncode, 78)
         self.assertIn("FEIL_NOKKEL", done.stderr.decode())
 
     def test_drain_mode_of_both(self):

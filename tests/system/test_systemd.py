@@ -122,7 +122,7 @@ class Systemd(Case):
         journal = inst.folder / "journal/journal.db"
         journal.write_bytes(b"\0" * 4096 + journal.read_bytes()[4096:])
         notify = self.notified(inst, "core")
-        self.assertEqual(env.Process(inst.core_arguments(), inst.folder / "tpfd.log", inst.core_env).wait(), 1)
+        self.assertEqual(env.Process(inst.core_arguments(), inst.folder / "tpfd.log", inst.core_env).wait(), 77)
         self.assertFalse(notify.has("READY=1"))
 
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("strace"), "needs root and strace: holds a call up")

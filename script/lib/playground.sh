@@ -87,7 +87,8 @@ playground_core() {
   [ -f "$play/credentials/keyring-passphrase" ] || (umask 077; openssl rand -base64 24 >"$play/credentials/keyring-passphrase")
   CREDENTIALS_DIRECTORY="$play/credentials" "$bin/tpfd" --config "$play/tpf.toml" 2>>"$play/tpfd.log" &
   playground_pids+=($!); core_pid=$!
-  wait_for 20 "$bin/tpfctl" --config "$play/tpf.toml" status
+  # Not `status`, whose exit status says whether all is well: there are no keys yet and no forwarder.
+  wait_for 20 "$bin/tpfctl" --config "$play/tpf.toml" queue list
 }
 
 ctl() { "$bin/tpfctl" --config "$play/tpf.toml" "$@"; }

@@ -57,14 +57,13 @@ client_key = "{root}/none"
         return subprocess.run([f"{self.bin}/tpfctl", "--config", f"{self.root}/tpf.toml", *arguments], check=True,
                               capture_output=True, text=True).stdout
 
-    def status_works(self):
-        """The core answers: what it says (its exit status) is not the question, there is no forwarder here."""
-        return subprocess.run([f"{self.bin}/tpfctl", "--socket", f"{self.root}/core.sock", "--json", "status"], capture_output=True).stdout != b""
+    def core_answers(self):
+        return subprocess.run([f"{self.bin}/tpfctl", "--socket", f"{self.root}/core.sock", "queue", "list"], capture_output=True).returncode == 0
 
     def make_keys(self):
         core = subprocess.Popen(self.tpfd(), env=self.env)
         try:
-            wait_until(self.status_works)
+            wait_until(self.core_answers)
             subprocess.run([f"{self.bin}/tpf-register", "keys", "--register", "IPLOS", "--id", "IPLOS-1", "--out", f"{self.root}/register"],
                            check=True, stdout=subprocess.DEVNULL)
             self.ctl("keys", "generate", "--reason", "a test", "--kind", "message", "--id", "TPF-1")
@@ -227,7 +226,7 @@ def bench_memory(play, report, quick):
         play.reset()
         core = subprocess.Popen(play.tpfd(), env=play.env)
         try:
-            wait_until(lambda: play.status_works())
+            wait_until(lambda: play.core_answers())
             time.sleep(1)
             idle = resident(core.pid, "VmRSS")
             with open(f"/proc/{core.pid}/clear_refs", "w") as file: file.write("5")

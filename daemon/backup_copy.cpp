@@ -36,7 +36,11 @@ Result<Stat> stat_of(const Path& path) {
     struct stat st {};
     if (::lstat(path.c_str(), &st) != 0) return fail(errno_error(errno, "lstat " + path.string()));
     const mode_t kept = S_ISDIR(st.st_mode) ? kFolderModes : kFileModes;
-    return Stat{st.st_mode & kept, user_name(st.st_uid), group_name(st.st_gid)};
+    // What has no name, or one that does not lead back, goes by its number.
+    Stat found{st.st_mode & kept, user_name(st.st_uid), group_name(st.st_gid)};
+    if (uid_of(found.owner) != st.st_uid) found.owner = std::to_string(st.st_uid);
+    if (gid_of(found.group) != st.st_gid) found.group = std::to_string(st.st_gid);
+    return found;
 }
 
 Status make_folder_and_above(const Path& path) {

@@ -125,9 +125,9 @@ Status ClosedFolders::make(const Path& path, const Owner& owner, mode_t mode) {
     return ok();
 }
 
-bool ClosedFolders::was_left_closed(const Path& path) const {
+std::optional<std::pair<Owner, mode_t>> ClosedFolders::when_opened(const Path& path) const {
     const Folder* known = find(path);
-    return known != nullptr && known->owner.user == ::geteuid() && known->mode == kClosed;
+    return known == nullptr ? std::nullopt : std::optional(std::pair(known->owner, known->mode));
 }
 
 Status ClosedFolders::open_again() {

@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/fs.h"
@@ -28,14 +30,18 @@ class ClosedFolders {
     /// As open_again(); what fails then is not told.
     ~ClosedFolders();
 
+    /// Code::usage when somebody else could replace a folder above `folder`.
+    [[nodiscard]] Status nobody_replaces(const Path& folder) const;
     /// Makes `root` (where it is missing: to be of `owner`, with `mode`) this process's, mode 0700, and so each folder
-    /// below it before what is in it is looked at. Code::usage when somebody else could replace a folder above it.
+    /// below it before what is in it is looked at. Code::usage as nobody_replaces().
     [[nodiscard]] Status close(const Path& root, Below below, const Owner& owner, mode_t mode);
     /// `path`, a folder in one that is closed, made where it is missing, gets this owner and mode when they are opened.
     /// Access lists that were another owner's are taken off.
     [[nodiscard]] Status make(const Path& path, const Owner& owner, mode_t mode);
-    /// Was `path` this process's alone when it was closed: what a run that was cut off leaves?
-    [[nodiscard]] bool was_left_closed(const Path& path) const;
+    /// Is `path` one of them, so that nobody else puts anything into it?
+    [[nodiscard]] bool holds(const Path& path) const { return find(path) != nullptr; }
+    /// How `path` was when it was closed, or is to be; nothing where it is not one of them.
+    [[nodiscard]] std::optional<std::pair<Owner, mode_t>> when_opened(const Path& path) const;
     /// Each to its owner, what lies deepest first.
     [[nodiscard]] Status open_again();
 
@@ -46,7 +52,6 @@ class ClosedFolders {
         mode_t mode;
     };
     [[nodiscard]] const Folder* find(const Path& path) const;
-    [[nodiscard]] Status nobody_replaces(const Path& folder) const;
     [[nodiscard]] Status add(const Path& path, Below below);
 
     std::vector<Folder> folders_;  // each after the one that it lies in

@@ -4,6 +4,7 @@
 #include <pwd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 namespace tpf::daemon {
@@ -19,12 +20,16 @@ std::optional<std::string> name_of(uid_t uid) {
     return std::string(entry.pw_name);
 }
 
+std::optional<std::uint32_t> plain_number(const std::string& text) {
+    if (text.empty() || text.size() > 9 || text.find_first_not_of("0123456789") != std::string::npos)
+        return std::nullopt;
+    return static_cast<std::uint32_t>(std::stoul(text));
+}
+
 }  // namespace
 
 std::optional<uid_t> uid_of(const std::string& user) {
-    if (!user.empty() && user.find_first_not_of("0123456789") == std::string::npos && user.size() < 10) {
-        return static_cast<uid_t>(std::stoul(user));
-    }
+    if (const auto number = plain_number(user)) return *number;
     passwd entry{};
     passwd* found = nullptr;
     std::vector<char> buffer(kBufferBytes);
@@ -39,6 +44,7 @@ std::string user_name(uid_t uid) {
 }
 
 std::optional<gid_t> gid_of(const std::string& name) {
+    if (const auto number = plain_number(name)) return *number;
     group entry{};
     group* found = nullptr;
     std::vector<char> buffer(kBufferBytes);

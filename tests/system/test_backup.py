@@ -264,6 +264,61 @@ class Backup(Case):
         bare(inst, "restore", folder)
         inst.start_core()
 
+    def test_owners_without_a_name_and_files_without_a_folder(self):
+        inst, _ = self.stage()
+        new = inst.spool / "inbox/new/gone"
+        new.mkdir()
+        (new / "innsending.part").write_text("x")
+        for path in (new, new / "innsending.part"):
+            os.chown(path, 123456, 123457)  # of a user that was removed
+        folder = inst.folder / "backup"
+        bare(inst, "backup", folder)
+        self.lose(inst)
+        self.assertNotIn("missing here", json.loads(bare(inst, "--json", "restore", folder, "--check").stdout))
+        wal, aside = "journal/journal.db-wal", "journal/journal.db-wal/a/x"
+
+        def without_a_folder(manifest):
+            manifest["folders"] = [f for f in manifest["folders"] if f["path"] != "spool/inbox/new/gone"]
+
+        def below_a_file(manifest):
+            manifest["files"] = [f for f in manifest["files"] if f["path"] != wal]
+            moved = copy / manifest["files"][-1]["path"]
+            (copy / wal).unlink()
+            (copy / aside).parent.mkdir(parents=True)
+            moved.rename(copy / aside)
+            manifest["files"][-1]["path"] = aside
+
+        for change, said in ((without_a_folder, "and not the folder that it is in"), (below_a_file, "is no part of a backup")):
+            copy = inst.folder / f"copy-{change.__name__}"
+            shutil.copytree(folder, copy)
+            self.forged(copy, change)
+            self.assertIn(said, bare(inst, "restore", copy, check=False).stderr.decode())
+            # Nothing was put anywhere, so that the good one goes in.
+            self.assertEqual([p for p in inst.spool.rglob("*") if p.is_file() and p.name != "lock"], [])
+        copy = inst.folder / "copy-owner"
+        shutil.copytree(folder, copy)
+        self.forged(copy, lambda m: m["files"][-1].update(owner="nobody-of-that-name"))
+        self.assertIn("nobody-of-that-name", json.loads(bare(inst, "--json", "restore", copy, "--check").stdout)["missing here"])
+        self.assertNotEqual(bare(inst, "restore", copy, check=False).returncode, 0)
+        bare(inst, "restore", folder)
+        self.assertEqual(((new / "innsending.part").stat().st_uid, new.stat().st_uid), (123456, 123456))
+        inst.start_core()
+
+    def test_a_restore_that_was_ended_leaves_no_journal(self):
+        """A core that started beside half of it would go on without what was committed last."""
+        inst, _ = self.stage()
+        folder = inst.folder / "backup"
+        bare(inst, "backup", folder)
+        self.lose(inst)
+        # Its copy cannot be put back whole: a folder of that name is in the way.
+        manifest = json.loads((folder / "MANIFEST.json").read_text())
+        wal = next(f["path"] for f in manifest["files"] if f["path"].startswith("journal-copy/"))
+        at = inst.folder / "journal/copy" / wal.split("/", 1)[1]
+        at.mkdir(parents=True)
+        done = bare(inst, "restore", folder, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertFalse((inst.folder / "journal/journal.db").exists())
+
     def test_after_a_restore_that_was_cut_off(self):
         inst, _ = self.stage()
         folder = inst.folder / "backup"

@@ -46,7 +46,9 @@ Status ClosedFolders::nobody_replaces(const Path& folder) const {
     // As it is written, and where a link of the system's in it leads.
     std::error_code error;
     const Path meant = std::filesystem::canonical(folder.parent_path(), error);
-    if (error) return fail(Code::io, folder.parent_path().string() + ": " + error.message());
+    if (error)
+        return fail(Code::io, folder.parent_path().string() + ": " + error.message(),
+                    "make it, or mount its disk; [paths] in the configuration names what lies there");
     std::vector<Path> all;
     for (const Path& one : {folder.parent_path(), meant}) {
         Path above;

@@ -6,11 +6,16 @@
 
 namespace tpf::daemon {
 
+Result<conf::Config> configuration(const Ctl& ctl) {
+    auto config = conf::load(Path(ctl.config));
+    if (!config) return fail(conf::as_error(config.error()));
+    return std::move(config).value();
+}
+
 Result<Path> socket_path(const Ctl& ctl) {
     if (!ctl.socket.empty()) return Path(ctl.socket);
-    const auto config = conf::load(Path(ctl.config));
-    if (!config) return fail(conf::as_error(config.error()));
-    return config.value().fixed.paths.socket;
+    TPF_TRY(const conf::Config config, configuration(ctl));
+    return config.fixed.paths.socket;
 }
 
 int show_error(const Ctl& ctl, const Error& error, const std::string& file) {

@@ -27,6 +27,8 @@ struct Ctl {
     std::function<int(Ctl&)> action;
 };
 
+/// What `--config` names.
+[[nodiscard]] Result<conf::Config> configuration(const Ctl& ctl);
 /// The core's socket, from the options or the configuration.
 [[nodiscard]] Result<Path> socket_path(const Ctl& ctl);
 /// On standard error, or as JSON on standard output; the exit status. `file`: the one of several that it is about.

@@ -35,12 +35,6 @@ struct BackupOptions {
     std::optional<int> passphrase_fd;
 };
 
-Result<conf::Config> configuration(const Ctl& ctl) {
-    auto config = conf::load(Path(ctl.config));
-    if (!config) return fail(conf::as_error(config.error()));
-    return std::move(config).value();
-}
-
 ControlAnswer answer_of(const conf::Config& config, Json result) {
     return {std::string(conf::to_string(config.fixed.installation.kind)), config.fixed.installation.name,
             std::move(result)};

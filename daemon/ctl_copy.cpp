@@ -13,7 +13,7 @@ namespace {
 
 Result<Json> take_backup(const Ctl& ctl, const Path& folder) {
     FileSystem& fs = posix_file_system();
-    TPF_TRY(const conf::Config config, config_of_copy(ctl));
+    TPF_TRY(const conf::Config config, configuration(ctl));
     TPF_TRY(fs.make_folder(folder, 0700));
     Json manifest = {{"form", kBackupForm},
                      {"version", TPF_VERSION},
@@ -57,12 +57,6 @@ Result<Json> take_backup(const Ctl& ctl, const Path& folder) {
 }
 
 }  // namespace
-
-Result<conf::Config> config_of_copy(const Ctl& ctl) {
-    auto config = conf::load(Path(ctl.config));
-    if (!config) return fail(conf::as_error(config.error()));
-    return std::move(config).value();
-}
 
 int run_copy(Ctl& ctl, Result<Json> (*action)(const Ctl&, const Path&)) {
     const auto done = action(ctl, Path(ctl.files.front()));

@@ -252,7 +252,7 @@ Status put_files(FileSystem& fs, const conf::Config& config, const Path& folder,
 
 Result<Json> put_back(const Ctl& ctl, const Path& folder) {
     FileSystem& fs = posix_file_system();
-    TPF_TRY(const conf::Config config, config_of_copy(ctl));
+    TPF_TRY(const conf::Config config, configuration(ctl));
     TPF_TRY(const BackupManifest manifest, read_manifest(fs, folder));
     TPF_TRY(verify(fs, folder, manifest));
     const Status owners = check_owners(manifest);

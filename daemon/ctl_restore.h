@@ -1,6 +1,6 @@
 #pragma once
-// tpfctl restore: puts a backup back, as root. What a crash leaves: folders of root that the core refuses to work in,
-// and no manifest of what is whole; what was written is removed before another restore.
+// tpfctl restore: puts a backup back, as root. What a crash leaves: folders of root that the core refuses to work in.
+// The files that were written are removed before another restore.
 
 #include "daemon/ctl.h"
 

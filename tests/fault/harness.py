@@ -74,7 +74,6 @@ class Stage(env.Installation):
         self.started = dict.fromkeys(self.PROGRAMS, 0)
         self.running = {}
         self.drop_folder = self.folder / "drop"
-        self.ports.setdefault("IPLOS", env.free_port())
         self.write_config()
         (self.folder / "load").mkdir()
 
@@ -201,7 +200,7 @@ class Stage(env.Installation):
 
     def remove_now(self):
         self.kill_all()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.release()
 
 
 def _json(path):

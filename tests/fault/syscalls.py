@@ -252,7 +252,7 @@ class Play:
                     if status in (128 + 6, 128 + 11, -6, -11):
                         self.run.faults.append(f"{NAMES[program]} crashed with {status}")
                     elif program != self.run.victim:
-                        self.run.faults.append(f"{NAMES[program]} ended by itself with {status}")
+                        self.run.faults.append(f"{NAMES[program]} ended by itself with {status}: {self.stage.log_tail(f'{program}.log', 1)}")
             self.run.faults += self.judged()
             self.run.lives = self.stage.started.get(self.run.victim, 0)
             if self.log.exists():

@@ -94,11 +94,14 @@ def run(arguments, check=True, env=None, stdin=None, **options):
     return done
 
 
-def free_port():
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def hold_port():
+    """A bound socket: its port is ours to listen on, again and again, until it is closed. One that is only found free may
+    be given to somebody's connection, by which it stays taken for a minute (SO_REUSEADDR binds beside a socket that has it
+    and does not listen; set after bind(), or bind(0) of others could be given the port too)."""
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return held
 
 
 # --- what is made once and copied into each installation ---
@@ -188,7 +191,8 @@ class Installation:
         self.spool = self.folder / "spool"
         self.token = with_token() if token is None else token
         self.core_user, self.forward_settings = core_user, forward_settings
-        self.ports = {}
+        self.held = {name: hold_port() for name in REGISTERS}
+        self.ports = {name: held.getsockname()[1] for name, held in self.held.items()}  # refuse while no register is started
         self.metrics_file = ""
         self.wrap = {}  # {"core", "forward", "register" or "ctl": a command that runs that program}
         self.core = self.forward = None
@@ -227,7 +231,7 @@ class Installation:
         if self.limits:
             lines += ["[limits]"] + [f"{key} = {json.dumps(value)}" for key, value in self.limits.items()]
         for name in self.register_names:
-            lines += [f"[register.{name}]", f'url = "https://localhost:{self.ports.get(name, 9)}"',
+            lines += [f"[register.{name}]", f'url = "https://localhost:{self.ports[name]}"',
                       f'ca_file = "{self.folder}/tls/ca.pem"', f'client_certificate = "{self.folder}/tls/forward.pem"',
                       f'client_key = "{self.folder}/tls/forward.key"', self.register_settings.get(name, "")]
         for name, settings in self.sources.items():
@@ -251,7 +255,7 @@ class Installation:
 
     def register_arguments(self, name, faults=(), extra=()):
         keys = self.folder / "registers" / name
-        arguments = [BIN / "tpf-register", "serve", "--listen", f"127.0.0.1:{self.ports.get(name, 0)}", "--register", name,
+        arguments = [BIN / "tpf-register", "serve", "--listen", f"127.0.0.1:{self.ports[name]}", "--register", name,
                      "--store", self.store(name), "--certificate", self.folder / "tls/register.pem",
                      "--key", self.folder / "tls/register.key", "--client-ca", self.folder / "tls/ca.pem",
                      "--tpf-key", self.template / "tpf-signing.pem",
@@ -269,7 +273,6 @@ class Installation:
         process = Process(self.register_arguments(name, faults, extra), self.folder / f"register-{name}.log")
         self.registers[name] = process
         until(f"register {name} to listen", lambda: self._alive(process) and port_file.exists() and port_file.read_text().strip())
-        self.ports[name] = int(port_file.read_text())
         return process
 
     def core_arguments(self, *extra):
@@ -329,6 +332,12 @@ class Installation:
         for process in self.processes():
             if process.running:
                 process.kill()
+        self.release()
+
+    def release(self):
+        """What an installation has besides its processes."""
+        for held in self.held.values():
+            held.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def log_tail(self, name, lines=12):

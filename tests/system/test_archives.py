@@ -162,7 +162,6 @@ class Archives(LogCase):
     def test_years_of_two_histories_are_not_one_log(self):
         """One key, one origin, the same numbers, other entries: as after a backup that was put back by hand."""
         inst = self.installation()
-        inst.ports["IPLOS"] = env.free_port()
         year, start = self.shifted(inst)
         start(0)
         self.assertEqual(inst.core.stop(), 0)

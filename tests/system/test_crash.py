@@ -82,7 +82,6 @@ class Crash(Case):
 
     def test_core_killed_again_and_again_while_one_large_message_is_under_way(self):
         inst = self.installation()
-        inst.ports["IPLOS"] = env.free_port()
         inst.start_core()
         data = self.good(1, contents=["x" * 6_000_000]).build()
         message = inst.submit(data)

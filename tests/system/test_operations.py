@@ -390,7 +390,6 @@ class StartAndStop(Case):
 
     def test_drain_says_when_something_waits(self):
         inst = self.installation()
-        inst.ports["IPLOS"] = env.free_port()
         inst.start_core()
         inst.wait_state(inst.submit(self.good().build()), "committed")
         self.assertEqual(inst.core.stop(), 0)
@@ -398,7 +397,6 @@ class StartAndStop(Case):
 
     def test_sigterm_finishes_what_was_begun(self):
         inst = self.installation()
-        inst.ports["IPLOS"] = env.free_port()
         inst.start_core()
         data = [self.good().build() for _ in range(12)]
         messages = [inst.submit(d) for d in data]
@@ -430,7 +428,6 @@ class Disk(Case):
 
     def test_less_free_than_the_reserve(self):
         inst = self.installation(reserve="1000 TiB")
-        inst.ports["IPLOS"] = env.free_port()
         inst.start_core()
         status = inst.ctl("status", json_output=True)
         self.assertEqual(status["disk"]["intake"], "stopped")
@@ -442,7 +439,6 @@ class Disk(Case):
     @unittest.skipUnless(os.geteuid() == 0, "needs root: mounts a small tmpfs")
     def test_full_disk_waits_and_goes_on(self):
         inst = self.installation(reserve="0 B")
-        inst.ports["IPLOS"] = env.free_port()
         try:
             env.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "tpf-system-test", inst.spool])
         except AssertionError as error:
@@ -465,7 +461,6 @@ class Disk(Case):
     @unittest.skipUnless(os.geteuid() == 0, "needs root: runs the core as another user")
     def test_unreadable_submission_waits_and_goes_on(self):
         inst = self.installation(core_user="nobody", limits={"persons_per_day": 1})
-        inst.ports["IPLOS"] = env.free_port()
         inst.start_core()
         inst.wait_state(inst.submit(self.good(1).build()), "committed")
         message = inst.submit(self.good(1).build())

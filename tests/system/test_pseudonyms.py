@@ -101,7 +101,6 @@ class Determinism(Case):
     def test_settings_are_those_of_the_claim(self):
         """A message that was held under one set of versions keeps it nowhere; one that was committed keeps it for ever."""
         inst = self.installation()
-        inst.ports["IPLOS"] = env.free_port()
         inst.start_core()
         message = inst.submit(self.good().build())
         committed = inst.wait_state(message, "committed", "quarantined")

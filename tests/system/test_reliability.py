@@ -25,7 +25,6 @@ class FullDisk(Case):
             self.skipTest(f"no tmpfs can be mounted here: {error}")
         self.addCleanup(env.run, ["umount", inst.spool])
         self.addCleanup(inst.stop)
-        inst.ports["IPLOS"] = env.free_port()
         inst.start_core()
         taken = inst.submit(self.good(1, contents=["x" * 1_000_000]).build())
         inst.wait_state(taken, "committed")
@@ -57,7 +56,6 @@ class Stop(Case):
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("strace"), "needs root and strace: slows a program's reads down")
     def test_a_second_sigterm_cuts_the_core_short_and_loses_nothing(self):
         inst = self.installation()
-        inst.ports["IPLOS"] = env.free_port()
         inst.start_core()
         message = inst.submit(self.good(1, contents=["x" * 40_000_000]).build())
         inst.wait_state(message, "claimed", "committed")
@@ -101,7 +99,6 @@ class Stop(Case):
                 self.assertEqual(inst.forward.wait(10), 0)
                 self.assertLess(time.monotonic() - began, 5)
         self.assertEqual(inst.row(message)["state"], "committed")
-        inst.ports["IPLOS"] = env.free_port()
         inst.start_register()
         inst.write_config()
         inst.start_forward()
@@ -119,7 +116,6 @@ class Clock(Case):
         shift.write_text("0\n")
         for program in ("core", "forward"):
             inst.wrap[program] = ["env", f"LD_PRELOAD={env.BIN / 'tpf-clock-shift.so'}", f"TPF_CLOCK_SHIFT={shift}"]
-        inst.ports["IPLOS"] = env.free_port()
         inst.start_core()
         inst.start_forward()
         delivered = []

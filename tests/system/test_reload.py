@@ -129,7 +129,6 @@ class Reload(Case):
 
     def test_a_register_in_trouble_is_tried_at_once(self):
         inst = self.installation(forward_settings="")
-        inst.ports["IPLOS"] = env.free_port()
         text = inst.config_text
         inst.config_text = lambda: text().replace("backoff_first_seconds = 1", "backoff_first_seconds = 3600").replace(
             "backoff_max_seconds = 2", "backoff_max_seconds = 3600")

@@ -81,7 +81,6 @@ class Systemd(Case):
     def waiting(self):
         """An installation in which one message waits in work/ for its pseudonym key; the core is down."""
         inst = self.installation(register_settings={"IPLOS": "pseudonym_versions = [77]"})
-        inst.ports["IPLOS"] = env.free_port()
         inst.start_core()
         message = inst.submit(self.good(1).build())
         env.until("it waits", lambda: inst.ask("status")["waiting"])
@@ -90,7 +89,6 @@ class Systemd(Case):
 
     def test_core_is_ready_lives_and_stops(self):
         inst = self.installation()
-        inst.ports["IPLOS"] = env.free_port()
         notify = self.notified(inst, "core")
         inst.start_core()
         notify.wait("READY=1")
@@ -105,7 +103,6 @@ class Systemd(Case):
 
     def test_nobody_is_told_when_nobody_asks(self):
         inst = self.installation()
-        inst.ports["IPLOS"] = env.free_port()
         notify = self.notified(inst, "core")
         inst.wrap["core"] = [a for a in inst.wrap["core"] if not str(a).startswith("WATCHDOG_USEC")]
         inst.start_core()
@@ -128,7 +125,6 @@ class Systemd(Case):
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("strace"), "needs root and strace: holds a call up")
     def test_core_is_ready_only_after_recovery(self):
         inst = self.installation()
-        inst.ports["IPLOS"] = env.free_port()
         inst.start_core()
         inst.wait_state(inst.submit(self.good().build()), "committed")
         inst.core.kill()
@@ -160,7 +156,6 @@ class Systemd(Case):
     @unittest.skipUnless(os.geteuid() == 0 and shutil.which("strace"), "needs root and strace: holds a call up")
     def test_hung_loop_is_not_called_alive(self):
         inst = self.installation(sections="[workers]\npoll_seconds = 1")
-        inst.ports["IPLOS"] = env.free_port()
         self.hang(inst, "core", "getdents64", inst.spool / "inbox/new", "20+")
         notify = self.notified(inst, "core")
         inst.start_core()

@@ -150,6 +150,8 @@ void stop_at_points() {
 
 /// What is drawn becomes ID: what a run draws is not part of a point's name.
 std::string normalised(std::string_view path) {
+    // The lists of pseudonyms lie in folders named by two digits of a drawn name.
+    constexpr std::string_view kShards = "spool/pseudonyms/";
     // A UUID; a log's folder in the register's store.
     constexpr std::array<std::string_view, 2> kForms = {"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx",
                                                         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
@@ -164,6 +166,10 @@ std::string normalised(std::string_view path) {
         if (drawn != kForms.end()) {
             out += "ID";
             path.remove_prefix(drawn->size());
+        } else if (out.ends_with(kShards) && path.size() >= 2 &&
+                   (path.size() == 2 || path[2] == '/' || path[2] == '>')) {
+            out += "ID";
+            path.remove_prefix(2);
         } else {
             out += path.front();
             path.remove_prefix(1);

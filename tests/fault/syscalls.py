@@ -31,10 +31,11 @@ NAMES = {"core": "tpfd", "forward": "tpf-forward", "register": "tpf-register", "
 WRITES = {"create", "creat", "write", "pwrite64", "writev", "pwritev", "mkdir", "mkdirat", "rename", "renameat", "renameat2", "link",
           "linkat", "fsync", "fdatasync", "ftruncate", "fallocate"}
 HALVES = {"read", "pread64", "write", "pwrite64"}
-# Folders are looked at again and again, how often depends on time: of equal looks the first ones are points. So with reads: of
-# a file that whoever waits reads in each round.
+# Folders are looked at again and again, how often depends on time: of equal looks the first ones are points. So with reads, of
+# a file that whoever waits reads in each round, and with the core's answers to whoever asks whether all is done.
 LOOKS = 3
 READS = 8
+SENDS = 16
 
 
 # --- scenarios: what lies there at the start, and what is handed over ---
@@ -287,7 +288,7 @@ def points(calls):
     listed = []
     for call, times in seen.items():
         looks = call.split(" ")[0] in ("openat", "newfstatat", "getdents64", "statfs", "lseek", "fcntl")
-        most = LOOKS if looks else READS if call.startswith("read ") else times
+        most = LOOKS if looks else READS if call.startswith("read ") else SENDS if call.endswith(" socket") else times
         listed += [f"{call} {n}" for n in range(1, min(times, most) + 1)]
     return listed
 

@@ -18,11 +18,10 @@ endfunction()
 # tpf_test(folder SOURCES … [DEPS …]): tests/<folder>'s unit tests in one doctest program, <folder>_test.
 function(tpf_test folder)
   cmake_parse_arguments(A "" "" "SOURCES;DEPS" ${ARGN})
-  add_executable(${folder}_test ${PROJECT_SOURCE_DIR}/tests/doctest_main.cpp ${A_SOURCES})
-  target_link_libraries(${folder}_test PRIVATE tpf_flags doctest::doctest ${A_DEPS})
+  add_executable(${folder}_test ${A_SOURCES})
+  target_link_libraries(${folder}_test PRIVATE tpf_test_support tpf_test_flags ${A_DEPS})
   target_compile_definitions(${folder}_test PRIVATE TPF_VECTORS="${TPF_VECTORS}" TPF_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  # Half of the time to compile them would be optimisation that only the tested code needs.
-  target_compile_options(${folder}_test PRIVATE $<$<CONFIG:RelWithDebInfo>:$<IF:$<CXX_COMPILER_ID:GNU>,-O1,-O0>> $<$<CONFIG:RelWithDebInfo>:-g1>)
+  tpf_precompile_as(${folder}_test tpf_test_support)
   add_test(NAME ${folder} COMMAND ${folder}_test)
   # 77 is what a test program answers when nothing but absent outside data kept it from running.
   set_tests_properties(${folder} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)

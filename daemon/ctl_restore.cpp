@@ -242,7 +242,7 @@ Status put_files(FileSystem& fs, const conf::Config& config, const Path& folder,
             return fail(Code::usage, "ended by a signal before all was put back",
                         "remove the files that were written, then `tpfctl restore` again");
         TPF_TRY(const Path path, place_of(fs, config, entry->path));
-        const Status put = put_file(fs, folder / entry->path, path, *entry, core);
+        Status put = put_file(fs, folder / entry->path, path, *entry, core);
         if (put) continue;
         static_cast<void>(fs.remove_file(path).has_value());
         return put;

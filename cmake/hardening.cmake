@@ -11,9 +11,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(tpf_flags INTERFACE -Wno-null-dereference -Wno-maybe-uninitialized -Wduplicated-cond -Wlogical-op)
 else()
   # clang 14 has coroutines under these names only (design: platform, "Building").
-  # Lines for whoever reads a stack; what variables there are costs a quarter of the time to compile, and is stripped.
-target_compile_options(tpf_flags INTERFACE $<$<CONFIG:RelWithDebInfo>:-g1>)
-target_compile_definitions(tpf_flags INTERFACE BOOST_ASIO_HAS_CO_AWAIT BOOST_ASIO_HAS_STD_COROUTINE)
+  target_compile_definitions(tpf_flags INTERFACE BOOST_ASIO_HAS_CO_AWAIT BOOST_ASIO_HAS_STD_COROUTINE)
 endif()
 # Lines for whoever reads a stack; what variables there are costs a quarter of the time to compile, and is stripped.
 target_compile_options(tpf_flags INTERFACE $<$<CONFIG:RelWithDebInfo>:-g1>)
@@ -24,9 +22,7 @@ if(TPF_SANITIZE)
   target_compile_options(tpf_flags INTERFACE -fsanitize=${TPF_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(tpf_flags INTERFACE -fsanitize=${TPF_SANITIZE})
   if(TPF_SANITIZE MATCHES "thread")
-    # Lines for whoever reads a stack; what variables there are costs a quarter of the time to compile, and is stripped.
-target_compile_options(tpf_flags INTERFACE $<$<CONFIG:RelWithDebInfo>:-g1>)
-target_compile_definitions(tpf_flags INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
+    target_compile_definitions(tpf_flags INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
   endif()
   if(TPF_FUZZ)
     target_compile_options(tpf_flags INTERFACE -fsanitize=fuzzer-no-link)

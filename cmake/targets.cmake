@@ -20,7 +20,6 @@ function(tpf_test folder)
   cmake_parse_arguments(A "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${folder}_test ${A_SOURCES})
   target_link_libraries(${folder}_test PRIVATE tpf_test_support tpf_test_flags ${A_DEPS})
-  target_compile_definitions(${folder}_test PRIVATE TPF_VECTORS="${TPF_VECTORS}" TPF_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   tpf_precompile_as(${folder}_test tpf_test_support)
   add_test(NAME ${folder} COMMAND ${folder}_test)
   # 77 is what a test program answers when nothing but absent outside data kept it from running.

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "base/encoding.h"
+#include "tests/support/places.h"
 #include "tests/support/temp_folder.h"
 
 namespace tpf::audit::test {
@@ -88,7 +89,7 @@ TEST_SUITE("audit/event_log") {
         const std::string expected = hex(sha256(std::string(1, '\0') + bytes));
         CHECK(hex(get(EventLog::list(*db, {}))[0].leaf) == expected);
         CHECK(hex(last.head.root) == expected);
-        std::ifstream file(std::string(TPF_SOURCE_DIR) + "/docs/audit-log.md");
+        std::ifstream file(tpf::test::source_folder() / "docs/audit-log.md");
         const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
         CHECK(text.find(bytes) != std::string::npos);
         CHECK(text.find(expected) != std::string::npos);

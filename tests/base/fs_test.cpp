@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/encoding.h"
-#include "tests/base/temp_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace tpf {
 namespace {

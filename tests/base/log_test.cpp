@@ -9,7 +9,7 @@
 
 #include "base/journal_socket.h"
 #include "base/unique_fd.h"
-#include "tests/base/temp_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace tpf {
 namespace {

@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "base/fs.h"
-#include "tests/base/temp_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace tpf::sqlite {
 

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "tests/conf/samples.h"
+#include "tests/support/places.h"
 
 using namespace tpf;
 using namespace tpf::conf;
@@ -15,7 +16,7 @@ using namespace tpf::conf::test;
 namespace {
 
 void compare(const char* name, const std::string& wanted) {
-    const std::string path = std::string(TPF_SOURCE_DIR) + "/" + name;
+    const std::filesystem::path path = tpf::test::source_folder() / name;
     if (std::getenv("TPF_REGENERATE") != nullptr) {
         std::ofstream(path) << wanted;
         std::cout << "written: " << name << "\n";

@@ -11,12 +11,13 @@
 #include <string>
 
 #include "base/encoding.h"
-#include "tests/base/temp_folder.h"
+#include "tests/support/places.h"
+#include "tests/support/temp_folder.h"
 
 namespace tpf::test {
 
 inline std::optional<std::string> outside_file(const std::string& name) {
-    std::ifstream file(std::string(TPF_VECTORS) + "/" + name, std::ios::binary);
+    std::ifstream file(vectors() / name, std::ios::binary);
     if (!file) {
         std::printf("SKIPPED: %s: no outside data\n", name.c_str());
         return std::nullopt;

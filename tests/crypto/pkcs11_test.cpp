@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "crypto/key_ring.h"
-#include "tests/base/temp_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace tpf::crypto {
 namespace {

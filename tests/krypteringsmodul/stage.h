@@ -15,9 +15,9 @@
 #include "crypto/key_file.h"
 #include "crypto/rsa.h"
 #include "krypteringsmodul/encrypt.h"
-#include "tests/base/temp_folder.h"
 #include "tests/krypteringsmodul/export_text.h"
 #include "tests/support/submission_builder.h"
+#include "tests/support/temp_folder.h"
 
 namespace tpf::test {
 

@@ -7,12 +7,13 @@
 #include "queue/records.h"
 #include "queue/row_store.h"
 #include "tests/queue/fixtures.h"
+#include "tests/support/places.h"
 
 namespace tpf::queue::test {
 namespace {
 
 std::string documentation() {
-    return content(Path(TPF_SOURCE_DIR) / "docs" / "spool-format.md");
+    return content(tpf::test::source_folder() / "docs" / "spool-format.md");
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 #pragma once
 // A folder of one's own under the system's temporary one, removed at the end.
 
-#include <stdlib.h>
-
+#include <cstdlib>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 
 namespace tpf::test {
@@ -15,7 +15,8 @@ class TempFolder {
     explicit TempFolder(const std::filesystem::path& base) {
         const bool there = std::filesystem::is_directory(base);
         std::string name = ((there ? base : std::filesystem::temp_directory_path()) / "tpf-test-XXXXXX").string();
-        path_ = ::mkdtemp(name.data());
+        if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp " + name);
+        path_ = name;
     }
     ~TempFolder() {
         std::error_code ignored;
@@ -24,6 +25,7 @@ class TempFolder {
     TempFolder(const TempFolder&) = delete;
     TempFolder& operator=(const TempFolder&) = delete;
     [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+    [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
   private:
     std::filesystem::path path_;

@@ -1,5 +1,5 @@
 #pragma once
-// Test data from outside (TPF_VECTORS), which is not part of the project: where it is absent, tests say so by name.
+// Test data from outside, which is not part of the project: where it is absent, tests say so by name.
 
 #include <cstdio>
 #include <filesystem>
@@ -9,14 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/places.h"
+
 namespace tpf::test {
 
 inline void skipped(const std::string& name) {
     std::printf("SKIPPED: %s: no outside data\n", name.c_str());
-}
-
-[[nodiscard]] inline std::filesystem::path vectors() {
-    return TPF_VECTORS;
 }
 
 [[nodiscard]] inline std::string read_whole(const std::filesystem::path& path) {

@@ -94,10 +94,10 @@ TEST_SUITE("crypto/content_cipher") {
         int failed = 0;
         int refused = 0;
         for (const std::string folder : {"aes128", "aes192", "aes256"}) {
-            const std::string keys = test::slurp(root / ("keys-" + folder + "-gcm.xml"));
+            const std::string keys = test::read_whole(root / ("keys-" + folder + "-gcm.xml"));
             for (const auto& entry : std::filesystem::directory_iterator(root / folder)) {
                 if (entry.path().extension() != ".xml") continue;
-                const std::string text = test::slurp(entry.path());
+                const std::string text = test::read_whole(entry.path());
                 const auto value_of = [](const std::string& in, const std::string& pattern) {
                     std::smatch found;
                     REQUIRE(std::regex_search(in, found, std::regex(pattern)));
@@ -122,7 +122,7 @@ TEST_SUITE("crypto/content_cipher") {
                 CAPTURE(entry.path().filename().string());
                 REQUIRE(plain.has_value() == std::filesystem::exists(expected));
                 if (plain) {
-                    std::string good = test::slurp(expected);
+                    std::string good = test::read_whole(expected);
                     good.erase(good.find_last_not_of("\r\n ") + 1);
                     CHECK(base64(plain.value()) == good);
                     ++opened;

@@ -249,13 +249,13 @@ TEST_SUITE("crypto/key_life") {
         stdfs::permissions(file("SIGN-1"), stdfs::perms::group_read, stdfs::perm_options::add);
         CHECK(faults() == "SIGN-1:KONFIGURASJON ");
         stdfs::permissions(file("SIGN-1"), stdfs::perms::owner_read | stdfs::perms::owner_write);
-        const std::string whole = test::slurp(file("IPLOS-P1"));
+        const std::string whole = test::read_whole(file("IPLOS-P1"));
         test::spill(file("IPLOS-P1"), "tpf-pseudonym-key-1 AAAA\n");
         CHECK(faults() == "IPLOS-P1:FEIL_NOKKEL ");
         test::spill(file("IPLOS-P1"), whole);
         test::spill(stage.path / "stray.pem", "x");
         CHECK(stage.ring->check().value().strangers == std::vector<std::string>{"stray.pem"});
-        std::string ring = test::slurp(stage.path / "keyring.json");
+        std::string ring = test::read_whole(stage.path / "keyring.json");
         ring.replace(ring.find("prepared"), 8, "active");
         test::spill(stage.path / "keyring.json", ring);
         CHECK_FALSE(stage.ring->check().value().as_loaded);
@@ -268,7 +268,7 @@ TEST_SUITE("crypto/key_life") {
     TEST_CASE("what the ring does not understand of a key's life stops it") {
         const Stage stage;
         REQUIRE(stage.ask("SIGN-1").has_value());
-        const std::string good = test::slurp(stage.path / "keyring.json");
+        const std::string good = test::read_whole(stage.path / "keyring.json");
         const auto opens = [&](std::string_view from, std::string_view to) {
             std::string text = good;
             REQUIRE(text.find(from) != std::string::npos);

@@ -96,7 +96,7 @@ stdfs::path file_of(const stdfs::path& ring, const std::string& name) {
 }
 
 void edit_ring(const stdfs::path& ring, const std::function<void(nlohmann::json&)>& edit) {
-    auto json = nlohmann::json::parse(test::slurp(ring / "keyring.json"));
+    auto json = nlohmann::json::parse(test::read_whole(ring / "keyring.json"));
     edit(json);
     test::spill(ring / "keyring.json", json.dump());
 }
@@ -249,10 +249,11 @@ TEST_SUITE("crypto/key_ring") {
         CHECK(posix_file_system().info(folder / "ring").value().mode == 0700);
         for (const auto& entry : stdfs::directory_iterator(folder / "ring")) {
             CHECK(posix_file_system().info(entry.path()).value().mode == 0600);
-            CHECK(test::slurp(entry.path()).find("BEGIN PRIVATE KEY") == std::string::npos);
+            CHECK(test::read_whole(entry.path()).find("BEGIN PRIVATE KEY") == std::string::npos);
         }
-        CHECK(test::slurp(file_of(folder / "ring", "TPF-2026")).starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
-        CHECK(test::slurp(file_of(folder / "ring", "IPLOS-P1")).starts_with("tpf-pseudonym-key-1 "));
+        CHECK(test::read_whole(file_of(folder / "ring", "TPF-2026"))
+                  .starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
+        CHECK(test::read_whole(file_of(folder / "ring", "IPLOS-P1")).starts_with("tpf-pseudonym-key-1 "));
         if (test::OpenSsl::absent("crypto/key_ring: openssl reads the ring")) return;
         const test::OpenSsl openssl;
         CHECK(openssl.run("pkey -in " + file_of(folder / "ring", "TPF-2026").string() +
@@ -305,8 +306,8 @@ TEST_SUITE("crypto/key_ring") {
             return !result && result.error().disposition() == Disposition::stop;
         };
         const auto swap = [](const stdfs::path& a, const stdfs::path& b) {
-            const std::string of_a = test::slurp(a);
-            test::spill(a, test::slurp(b));
+            const std::string of_a = test::read_whole(a);
+            test::spill(a, test::read_whole(b));
             test::spill(b, of_a);
         };
         CHECK(refused([&](const stdfs::path& ring) { swap(file_of(ring, "IPLOS-P1"), file_of(ring, "KPR-P1")); }));
@@ -315,7 +316,7 @@ TEST_SUITE("crypto/key_ring") {
             CHECK(refused([&](const stdfs::path& ring) { stdfs::remove(file_of(ring, name)); }));
             CHECK(refused([&](const stdfs::path& ring) { test::spill(file_of(ring, name), ""); }));
             CHECK(refused([&](const stdfs::path& ring) {
-                std::string text = test::slurp(file_of(ring, name));
+                std::string text = test::read_whole(file_of(ring, name));
                 char& c = text[text.size() / 2];
                 c = c == 'A' ? 'B' : 'A';
                 test::spill(file_of(ring, name), text);
@@ -357,7 +358,7 @@ TEST_SUITE("crypto/key_ring") {
             CAPTURE(name);
             const test::TempFolder victim;
             copy_full_ring(victim / "ring");
-            test::spill(file_of(victim / "ring", name), test::slurp(file_of(folder / "other", name)));
+            test::spill(file_of(victim / "ring", name), test::read_whole(file_of(folder / "other", name)));
             CHECK(open(victim / "ring").error().code() == Code::wrong_key);
         }
     }

@@ -4,25 +4,20 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
 #include "base/encoding.h"
-#include "tests/support/places.h"
 #include "tests/support/temp_folder.h"
+#include "tests/support/vectors.h"
 
 namespace tpf::test {
 
 inline std::optional<std::string> outside_file(const std::string& name) {
-    std::ifstream file(vectors() / name, std::ios::binary);
-    if (!file) {
-        std::printf("SKIPPED: %s: no outside data\n", name.c_str());
-        return std::nullopt;
-    }
-    return std::string(std::istreambuf_iterator<char>(file), {});
+    if (std::filesystem::is_regular_file(vectors() / name)) return read_whole(vectors() / name);
+    skipped(name);
+    return std::nullopt;
 }
 
 inline std::optional<nlohmann::json> wycheproof(const std::string& name) {
@@ -33,14 +28,6 @@ inline std::optional<nlohmann::json> wycheproof(const std::string& name) {
 
 inline Bytes unhex(const nlohmann::json& value) {
     return from_hex(value.get<std::string>()).value();
-}
-
-inline std::string slurp(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return std::string(std::istreambuf_iterator<char>(file), {});
-}
-inline void spill(const std::filesystem::path& path, std::string_view content) {
-    std::ofstream(path, std::ios::binary) << content;
 }
 
 /// The OpenSSL command line, run in a folder of its own.
@@ -56,7 +43,7 @@ class OpenSsl {
         return std::system(
                    ("cd " + folder_.path().string() + " && openssl " + arguments + " >out.txt 2>err.txt").c_str()) == 0;
     }
-    [[nodiscard]] std::string read(const std::string& name) const { return slurp(folder_ / name); }
+    [[nodiscard]] std::string read(const std::string& name) const { return read_whole(folder_ / name); }
     void write(const std::string& name, std::string_view content) const { spill(folder_ / name, content); }
 
   private:

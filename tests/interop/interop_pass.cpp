@@ -1,19 +1,12 @@
 // The pass as a program, for interop_test.py:
 //   interop_pass TPF-PRIVATE.pem REGISTER-PUBLIC.pem SUBMISSION OUTPUT
 // Message key TPF-2026, register key IPLOS-2026, pseudonym key 00 01 … 1f as version 1. Prints the code, or OK.
-#include <cstdio>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 
+#include "tests/support/files.h"
 #include "tests/support/pass_harness.h"
 
 namespace {
-
-std::string read_whole(const char* path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
 
 class Keys final : public tpf::pseudonym::PassKeys {
   public:
@@ -41,10 +34,11 @@ class Keys final : public tpf::pseudonym::PassKeys {
 
 int main(int argc, char** argv) {
     if (argc != 5) return 2;
+    using tpf::test::read_whole;
     const Keys keys(read_whole(argv[1]), read_whole(argv[2]));
     const auto answer = tpf::test::run_pass(keys, read_whole(argv[3]), {}, 1000);
     std::cout << answer.name() << '\n';
     if (!answer.report) return 1;
-    std::ofstream(argv[4], std::ios::binary) << answer.output;
+    tpf::test::spill(argv[4], answer.output);
     return 0;
 }

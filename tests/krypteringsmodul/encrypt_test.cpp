@@ -68,7 +68,7 @@ class RewindFs final : public FileSystem {
 /// The same length and, to the second, the same time of change.
 void change_in_place(const Path& path, std::string_view from, std::string_view to) {
     const auto time = std::filesystem::last_write_time(path);
-    spill(path, replaced(slurp(path), from, to));
+    spill(path, replaced(read_whole(path), from, to));
     std::filesystem::last_write_time(path, time);
 }
 
@@ -77,7 +77,7 @@ void change_in_place(const Path& path, std::string_view from, std::string_view t
 TEST_CASE("what is written, to the byte") {
     Stage stage(kTwo);
     REQUIRE(stage.told() == "");
-    const Opened opened = open_submission(slurp(stage.output()));
+    const Opened opened = open_submission(read_whole(stage.output()));
     const std::string clear =
         "<i:MeldingsId>7f1c0c2e-6c3b-4f0e-9a35-0c6a3f4d2b11</i:MeldingsId><i:Meldingstype>IPLOS</i:Meldingstype>"
         "<i:Avsender><i:Kommunenummer>0301</i:Kommunenummer><i:Bydelsnummer>00</i:Bydelsnummer>"
@@ -119,7 +119,7 @@ TEST_CASE("the older key transport says so in both layers") {
     auto job = stage.job();
     job.transport = crypto::KeyTransport::oaep_mgf1p_sha1;
     REQUIRE(stage.run(posix_file_system(), job));
-    const std::string text = slurp(stage.output());
+    const std::string text = read_whole(stage.output());
     CHECK(
         text.find("<xenc:EncryptionMethod Algorithm=\"http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p\">"
                   "<ds:DigestMethod Algorithm=\"http://www.w3.org/2000/09/xmldsig#sha1\"/></xenc:EncryptionMethod>") !=
@@ -135,7 +135,7 @@ TEST_CASE("the TPF's own pass takes it, and the register's part is carried on") 
         "TPF-2026", crypto::KeyRing::MessageKey{std::make_shared<crypto::RsaPrivateKey>(tpf_key()),
                                                 crypto::KeyPolicy::modern(), tpf_key().public_key().modulus_bytes()});
     keys.rules.installation = Installation::production;
-    const PassAnswer answer = run_pass(keys, slurp(stage.output()));
+    const PassAnswer answer = run_pass(keys, read_whole(stage.output()));
     CHECK(answer.name() == "OK");
     REQUIRE(answer.report);
     std::size_t at = answer.output.find("<p:Person>");
@@ -153,7 +153,7 @@ TEST_CASE("many persons keep their order, whatever waits for whom") {
     const auto count = stage.run(posix_file_system(), job);
     REQUIRE(count);
     CHECK(count.value() == 400);
-    const Opened opened = open_submission(slurp(stage.output()));
+    const Opened opened = open_submission(read_whole(stage.output()));
     REQUIRE(opened.persons.size() == 400);
     for (std::size_t i = 1; i <= 400; ++i) {
         CHECK(opened.persons[i - 1].number == "nr" + std::to_string(i));
@@ -164,12 +164,12 @@ TEST_CASE("many persons keep their order, whatever waits for whom") {
 TEST_CASE("no persons, and one very large one") {
     Stage none(document(kHeader, ""));
     REQUIRE(none.told() == "");
-    CHECK(open_submission(slurp(none.output())).head.ends_with("<i:AntallPersoner>0</i:AntallPersoner>"));
+    CHECK(open_submission(read_whole(none.output())).head.ends_with("<i:AntallPersoner>0</i:AntallPersoner>"));
 
     const std::string content = "<A>" + std::string(std::size_t{3} << 20, 'y') + "</A>";
     Stage large(document(kHeader, person("", content)));
     REQUIRE(large.told() == "");
-    CHECK((open_submission(slurp(large.output())).persons.at(0).content == reference(1) + content));
+    CHECK((open_submission(read_whole(large.output())).persons.at(0).content == reference(1) + content));
 }
 
 TEST_CASE("a change between the two readings is an error, and leaves the old output alone") {
@@ -180,7 +180,7 @@ TEST_CASE("a change between the two readings is an error, and leaves the old out
         RewindFs fs([&] { change(stage.export_file()); });
         const std::string told = stage.told(fs);
         CHECK(stage.left() == std::vector<std::string>{"kryptert.xml"});
-        CHECK((told.empty() || slurp(stage.output()) == "forrige"));
+        CHECK((told.empty() || read_whole(stage.output()) == "forrige"));
         return told;
     };
     CHECK(told_after([](const Path&) {}) == "");
@@ -221,7 +221,7 @@ TEST_CASE("whatever call fails, nothing is left and the old output stays") {
         CHECK((told.starts_with("Feil: ") || told == "IPLOS filen kunne ikke åpnes."));
         const bool renamed = fs.fired().starts_with("sync_folder");
         CHECK(stage.left() == (renamed ? std::vector<std::string>{} : std::vector<std::string>{"kryptert.xml"}));
-        if (!renamed) CHECK(slurp(stage.output()) == "forrige");
+        if (!renamed) CHECK(read_whole(stage.output()) == "forrige");
     }
     CHECK(calls > 20);
 }
@@ -241,7 +241,7 @@ TEST_CASE("what stops a run before it began") {
     job = stage.job();
     job.output = stage.export_file();
     CHECK(told(key_file()) == "Feil: Den krypterte filen kan ikke ha samme navn som IPLOS filen.");
-    CHECK(slurp(stage.export_file()) == kTwo);
+    CHECK(read_whole(stage.export_file()) == kTwo);
     job.output = stage.folder.path();
     CHECK(told(key_file()) == "Feil: Navnet på den krypterte filen er en mappe.");
     job.output = stage.folder / "finnes-ikke" / "ut.xml";

@@ -114,7 +114,7 @@ TEST_CASE_FIXTURE(Sender, "roots that cannot be read are not no roots") {
 
 TEST_CASE_FIXTURE(Sender, "a lower edition than last used is refused, and only a good file counts as used") {
     CHECK(told().empty());  // 3
-    CHECK(slurp(folder / "rot.txt.utgave") == "3\n");
+    CHECK(read_whole(folder / "rot.txt.utgave") == "3\n");
     edition(2);
     CHECK(told().starts_with("Feil: Nøkkelfilen er eldre (utgave 2) enn den som sist ble brukt (utgave 3). Hent "));
     edition(std::nullopt);
@@ -122,11 +122,11 @@ TEST_CASE_FIXTURE(Sender, "a lower edition than last used is refused, and only a
     edition(9);
     sign({});
     CHECK_FALSE(told().empty());
-    CHECK(slurp(folder / "rot.txt.utgave") == "3\n");
+    CHECK(read_whole(folder / "rot.txt.utgave") == "3\n");
     edition(4);
     CHECK(told().empty());
     CHECK(told().empty());
-    CHECK(slurp(folder / "rot.txt.utgave") == "4\n");
+    CHECK(read_whole(folder / "rot.txt.utgave") == "4\n");
     for (const char* bad : {"", "x\n", "4", "-1\n"}) {
         spill(folder / "rot.txt.utgave", bad);
         CHECK(told().find("er ikke gyldig. Den har nummeret på siste utgave") != std::string::npos);

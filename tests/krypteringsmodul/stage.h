@@ -3,7 +3,6 @@
 // sealed (with none of the krypteringsmodul's own code).
 
 #include <atomic>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -16,6 +15,7 @@
 #include "crypto/rsa.h"
 #include "krypteringsmodul/encrypt.h"
 #include "tests/krypteringsmodul/export_text.h"
+#include "tests/support/files.h"
 #include "tests/support/submission_builder.h"
 #include "tests/support/temp_folder.h"
 
@@ -46,17 +46,6 @@ class StillClock final : public Clock {
     [[nodiscard]] UtcTime utc() const override { return must(parse_utc("2027-01-04T09:30:00Z")); }
     [[nodiscard]] std::chrono::steady_clock::time_point steady() const override { return {}; }
 };
-
-inline std::string slurp(const Path& path) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) throw std::logic_error("no such file");
-    std::string text(std::filesystem::file_size(path), '\0');
-    in.read(text.data(), static_cast<std::streamsize>(text.size()));
-    return text;
-}
-inline void spill(const Path& path, std::string_view text) {
-    std::ofstream(path, std::ios::binary) << text;
-}
 
 inline std::string between(std::string_view text, std::string_view from, std::string_view to, std::size_t& at) {
     const std::size_t begin = text.find(from, at);

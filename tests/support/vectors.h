@@ -4,22 +4,17 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "tests/support/files.h"
 #include "tests/support/places.h"
 
 namespace tpf::test {
 
 inline void skipped(const std::string& name) {
     std::printf("SKIPPED: %s: no outside data\n", name.c_str());
-}
-
-[[nodiscard]] inline std::string read_whole(const std::filesystem::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
 }
 
 /// Rows of tab-separated columns, without comment lines; empty when the file is not there.
